@@ -1,0 +1,11 @@
+DROP TABLE seen_rows;
+DROP TABLE leases;
+DROP TABLE secrets;
+DROP TABLE cursors;
+DROP TABLE directory_lead_links;
+DROP TABLE directory_leads;
+DROP TABLE directory_entities;
+DROP TABLE requests;
+DROP TABLE actions;
+DROP TABLE call_linkedids;
+DROP TABLE calls;

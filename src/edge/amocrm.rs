@@ -1,0 +1,1 @@
+//! One HTTP client for amoCRM: token, pace and answers in one place.

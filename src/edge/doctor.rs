@@ -1,0 +1,1 @@
+//! `perezvon check`: each part looked at, each line with what to do.

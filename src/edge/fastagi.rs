@@ -1,0 +1,1 @@
+//! TCP listener → one task a call → `logic::agi`.

@@ -1,0 +1,15 @@
+//! Everything that waits: each edge is a short loop that waits for one thing, asks [`crate::logic`] and does what it says.
+
+pub mod amocrm;
+pub mod clock;
+pub mod directory;
+pub mod doctor;
+pub mod fastagi;
+pub mod metrics;
+pub mod pbx_database;
+pub mod poller;
+pub mod recordings;
+pub mod registrar;
+pub mod status;
+pub mod store;
+pub mod web;

@@ -1,0 +1,1 @@
+//! Asterisk's CDR and CEL tables, read only.

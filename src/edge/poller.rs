@@ -1,0 +1,1 @@
+//! New rows → finished calls → the store.

@@ -1,0 +1,1 @@
+//! Recording paths → WAV files → MP3 files, on blocking threads; signed links.

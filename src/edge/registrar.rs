@@ -1,0 +1,1 @@
+//! Planned actions → amoCRM, each exactly once.

@@ -1,0 +1,1 @@
+//! axum: admin pages, recordings, webhooks in, `/route`, health, metrics.

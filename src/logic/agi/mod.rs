@@ -1,0 +1,1 @@
+//! Bytes ↔ the words of AGI, and one session as a state machine.

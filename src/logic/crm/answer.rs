@@ -1,0 +1,1 @@
+//! Status + body → what the caller must do next.

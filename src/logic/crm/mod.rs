@@ -1,0 +1,9 @@
+//! Our words ↔ amoCRM's JSON: requests, answers, token, pace.
+
+pub mod answer;
+pub mod pace;
+pub mod payload;
+pub mod read;
+pub mod request;
+pub mod token;
+pub mod webhook;

@@ -1,0 +1,1 @@
+//! Requests so far + now → go, or wait until.

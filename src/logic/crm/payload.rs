@@ -1,0 +1,1 @@
+//! Actions → JSON that amoCRM accepts.

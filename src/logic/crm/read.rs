@@ -1,0 +1,1 @@
+//! JSON of amoCRM → contacts, companies, leads, users, pipelines; lenient about types.

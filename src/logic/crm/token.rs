@@ -1,0 +1,1 @@
+//! Token + now → use it, or refresh it first.

@@ -1,0 +1,1 @@
+//! PHP-bracket form bodies → changed entities.

@@ -1,0 +1,10 @@
+//! Decisions without IO: nothing here opens a socket or file, reads a clock or awaits.
+
+pub mod agi;
+pub mod call;
+pub mod crm;
+pub mod directory;
+pub mod phone;
+pub mod retry;
+pub mod rules;
+pub mod sound;

@@ -1,0 +1,1 @@
+//! Any spelling of a phone number becomes one canonical number.

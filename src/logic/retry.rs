@@ -1,0 +1,1 @@
+//! Attempts + now → next try, or give up.

@@ -1,0 +1,1 @@
+//! A finished call → what the CRM is asked to do, each with its reason.

@@ -1,0 +1,1 @@
+//! WAV and its relatives → MP3, over `Read` and `Write`.

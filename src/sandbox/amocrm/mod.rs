@@ -1,0 +1,1 @@
+//! A strict pretend amoCRM: refuses whatever the real one would refuse.

@@ -1,0 +1,1 @@
+//! Settings → running service; owns the order of starting and stopping.

@@ -1,0 +1,1 @@
+//! File and environment become [`Settings`](super::Settings), or every fault at once.

@@ -1,0 +1,1 @@
+//! What users read, in Russian and English.

@@ -1,0 +1,1 @@
+//! Real calls' rows against what a person saw.

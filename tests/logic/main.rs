@@ -1,0 +1,11 @@
+//! Tests of decisions: no socket, file server or clock. Plain `cargo test` runs them all.
+
+mod calls;
+mod dialogues;
+mod directory;
+mod phones;
+mod plans;
+mod properties;
+mod purity;
+mod settings;
+mod sounds;

@@ -1,0 +1,1 @@
+//! Any spelling, one number.

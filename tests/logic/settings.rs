@@ -1,0 +1,1 @@
+//! The example, the environment, and every fault with its key.

@@ -1,0 +1,1 @@
+//! Each answer of amoCRM has its right behaviour.

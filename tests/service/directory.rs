@@ -1,0 +1,1 @@
+//! Sync, webhook, live look-up.

@@ -1,0 +1,1 @@
+//! Killed at any moment, the CRM holds each thing once.

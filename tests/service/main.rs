@@ -1,0 +1,19 @@
+//! Tests of the running parts: real sockets, real databases, the sandbox in amoCRM's place.
+//!
+//! Cases that concern the store run on SQLite and, when `PEREZVON_TEST_MYSQL` names a server, on MariaDB too;
+//! `tests/run` always sets it.
+
+mod admin;
+mod amocrm;
+mod commands;
+mod demo;
+mod directory;
+mod exactly_once;
+mod fastagi;
+mod harness;
+mod pages;
+mod poller;
+mod recordings;
+mod registrar;
+mod sandbox_amocrm;
+mod store;

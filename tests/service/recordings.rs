@@ -1,0 +1,1 @@
+//! Files, links, ranges.

@@ -1,0 +1,1 @@
+//! From a finished call to what stands in the CRM.
