@@ -1,4 +1,4 @@
 //! Memory with a million phones.
 
 /// Measures and prints.
-pub fn run() {}
+pub(crate) fn run() {}

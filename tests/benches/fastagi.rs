@@ -1,4 +1,4 @@
 //! Sessions a second against a bare TCP answerer.
 
 /// Measures and prints.
-pub fn run() {}
+pub(crate) fn run() {}

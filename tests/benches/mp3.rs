@@ -1,4 +1,4 @@
 //! WAV → MP3 against the lame command.
 
 /// Measures and prints.
-pub fn run() {}
+pub(crate) fn run() {}

@@ -1,4 +1,4 @@
 //! Poll cost at 10 thousand and 10 million rows.
 
 /// Measures and prints.
-pub fn run() {}
+pub(crate) fn run() {}

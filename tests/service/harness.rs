@@ -8,18 +8,18 @@ use perezvon::{edge::store::Store, settings::StoreUrl};
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 
 /// A fresh store, with what must live as long as it.
-pub struct FreshStore {
+pub(crate) struct FreshStore {
     /// `sqlite` or `mysql`, for messages.
-    pub engine: &'static str,
+    pub(crate) engine: &'static str,
     /// Its address, for a second process.
-    pub url: StoreUrl,
+    pub(crate) url: StoreUrl,
     /// Open and migrated.
-    pub store: Store,
+    pub(crate) store: Store,
     _folder: tempfile::TempDir,
 }
 
 /// A fresh store on SQLite and, when `PEREZVON_TEST_MYSQL` is set, one on MariaDB.
-pub async fn stores() -> Vec<FreshStore> {
+pub(crate) async fn stores() -> Vec<FreshStore> {
     let mut stores = vec![sqlite_store().await];
     if let Some(url) = fresh_mysql_database().await {
         let store = Store::open(&url).await.expect("MariaDB store opens");
@@ -29,7 +29,7 @@ pub async fn stores() -> Vec<FreshStore> {
 }
 
 /// A fresh store on SQLite.
-pub async fn sqlite_store() -> FreshStore {
+pub(crate) async fn sqlite_store() -> FreshStore {
     let folder = tempfile::tempdir().unwrap();
     let url = StoreUrl::Sqlite(folder.path().join("perezvon.db"));
     let store = Store::open(&url).await.expect("SQLite store opens");
@@ -37,7 +37,7 @@ pub async fn sqlite_store() -> FreshStore {
 }
 
 /// A new empty database on the test server; none when `PEREZVON_TEST_MYSQL` is not set.
-pub async fn fresh_mysql_database() -> Option<StoreUrl> {
+pub(crate) async fn fresh_mysql_database() -> Option<StoreUrl> {
     let server = std::env::var("PEREZVON_TEST_MYSQL").ok()?;
     let name = format!("t{}_{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
     let mut connection = <diesel_async::AsyncMysqlConnection as diesel_async::AsyncConnection>::establish(
