@@ -1,1 +1,3 @@
 //! axum: admin pages, recordings, webhooks in, `/route`, health, metrics.
+
+pub mod recordings;
