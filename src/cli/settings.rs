@@ -1,0 +1,15 @@
+//! `perezvon settings`: show, check, example.
+
+use std::process::ExitCode;
+
+use super::{CliError, Global};
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_args: &Args, global: &Global) -> Result<ExitCode, CliError> {
+    let _settings = global.settings()?;
+    Err(CliError::failed("not built into this version"))
+}
