@@ -5,9 +5,19 @@
 //! ids by natural key (no RETURNING on MySQL); never ask for a second connection while holding one, since the
 //! SQLite pool holds exactly one (that is what serialises its writers).
 
+mod actions;
+mod calls;
 mod cursors;
+mod intake;
+mod leases;
+mod requests;
 pub mod schema;
 mod secrets;
+
+pub use actions::{ActionState, StoredAction};
+pub use calls::{CallFilter, CallState, Put, StoredCall, Turn};
+pub use leases::Holder;
+pub use requests::StoredRequest;
 
 use std::time::Duration;
 

@@ -1,0 +1,194 @@
+//! Calls come in: new, changed by late rows, merged, or the same again.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use sha2::{Digest, Sha256};
+
+use super::{
+    CallState, Put, Store, StoreError,
+    calls::{CallRow, read_json, write_json},
+    schema::{actions, call_linkedids, calls},
+    with_connection,
+};
+use crate::{
+    edge::clock,
+    logic::call::{Call, CallRows},
+};
+
+impl Store {
+    /// Keeps a finished call; safe to repeat. The same rows in any order are [`Put::Same`].
+    ///
+    /// A call that shares a linkedid with known ones takes their place: the one that is furthest in its delivery keeps
+    /// its id, the others are left out when nothing was sent for them, else skipped with the reason.
+    pub async fn put_call(&self, call: &Call, rows: &CallRows) -> Result<Put, StoreError> {
+        let fresh = call_row(call, rows);
+        let put = with_connection!(self, |connection| {
+            connection
+                .transaction(async |connection| {
+                    // A write first, so that two writers queue up here instead of failing later.
+                    for linkedid in &call.linkedids {
+                        diesel::insert_or_ignore_into(call_linkedids::table)
+                            .values((
+                                call_linkedids::linkedid.eq(linkedid),
+                                call_linkedids::call_id.eq(&call.id),
+                            ))
+                            .execute(connection)
+                            .await?;
+                    }
+                    let owners: Vec<String> = call_linkedids::table
+                        .filter(call_linkedids::linkedid.eq_any(&call.linkedids))
+                        .select(call_linkedids::call_id)
+                        .load(connection)
+                        .await?;
+                    let known: Vec<CallRow> = calls::table
+                        .filter(calls::id.eq_any(&owners))
+                        .select(CallRow::as_select())
+                        .load(connection)
+                        .await?;
+                    let Some(kept) = known.iter().min_by_key(|row| precedence(row)) else {
+                        diesel::insert_into(calls::table).values(&fresh).execute(connection).await?;
+                        return Ok(Put::New);
+                    };
+                    if known.len() == 1 && kept.fingerprint == fresh.fingerprint {
+                        return Ok(Put::Same);
+                    }
+                    diesel::update(calls::table.find(&kept.id))
+                        .set((
+                            (
+                                calls::started_at.eq(fresh.started_at),
+                                calls::ended_at.eq(fresh.ended_at),
+                                calls::direction.eq(&fresh.direction),
+                                calls::client.eq(&fresh.client),
+                                calls::outcome.eq(&fresh.outcome),
+                                calls::fingerprint.eq(&fresh.fingerprint),
+                            ),
+                            calls::call_json.eq(&fresh.call_json),
+                            calls::rows_json.eq(&fresh.rows_json),
+                            calls::state.eq(&fresh.state),
+                            calls::reason.eq(""),
+                            calls::next_at.eq(fresh.next_at),
+                            calls::updated_at.eq(fresh.updated_at),
+                        ))
+                        .execute(connection)
+                        .await?;
+                    diesel::update(
+                        call_linkedids::table.filter(
+                            call_linkedids::linkedid
+                                .eq_any(&call.linkedids)
+                                .or(call_linkedids::call_id.eq_any(&owners)),
+                        ),
+                    )
+                    .set(call_linkedids::call_id.eq(&kept.id))
+                    .execute(connection)
+                    .await?;
+                    for other in known.iter().filter(|row| row.id != kept.id) {
+                        let sent: i64 = actions::table
+                            .filter(actions::call_id.eq(&other.id))
+                            .count()
+                            .get_result(connection)
+                            .await?;
+                        if sent == 0 {
+                            diesel::delete(calls::table.find(&other.id)).execute(connection).await?;
+                        } else {
+                            diesel::update(calls::table.find(&other.id))
+                                .set((
+                                    calls::state.eq(CallState::Skipped.as_str()),
+                                    calls::reason.eq(format!("part of call {}", kept.id)),
+                                    calls::next_at.eq(None::<i64>),
+                                ))
+                                .execute(connection)
+                                .await?;
+                        }
+                    }
+                    Ok::<_, StoreError>(Put::Changed)
+                })
+                .await?
+        });
+        Ok(put)
+    }
+
+    /// These rows and those already kept for calls that share a linkedid with them: to be folded together, so that a
+    /// late row never replaces the story by its own small one.
+    pub async fn with_known_rows(&self, mut rows: CallRows) -> Result<CallRows, StoreError> {
+        let linkedids: BTreeSet<String> = rows
+            .cel
+            .iter()
+            .map(|row| &row.linkedid)
+            .chain(rows.cdr.iter().map(|row| &row.linkedid))
+            .filter(|linkedid| !linkedid.is_empty())
+            .cloned()
+            .collect();
+        let known: Vec<(String, String)> = with_connection!(self, |connection| {
+            let ids: Vec<String> = call_linkedids::table
+                .filter(call_linkedids::linkedid.eq_any(&linkedids))
+                .select(call_linkedids::call_id)
+                .distinct()
+                .load(connection)
+                .await?;
+            calls::table
+                .filter(calls::id.eq_any(&ids))
+                .select((calls::id, calls::rows_json))
+                .load(connection)
+                .await?
+        });
+        for (id, json) in known {
+            let kept: CallRows = read_json("the rows of call", &id, &json)?;
+            for row in kept.cdr {
+                if !rows.cdr.contains(&row) {
+                    rows.cdr.push(row);
+                }
+            }
+            for row in kept.cel {
+                if !rows.cel.contains(&row) {
+                    rows.cel.push(row);
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Which of several calls that turn out to be one keeps its id: the smallest key wins.
+fn precedence(row: &CallRow) -> (bool, i64, String) {
+    (row.state != CallState::Registered.as_str(), row.created_at, row.id.clone())
+}
+
+fn call_row(call: &Call, rows: &CallRows) -> CallRow {
+    let now = clock::now().timestamp();
+    CallRow {
+        id: call.id.clone(),
+        started_at: call.started_at.timestamp(),
+        ended_at: call.ended_at.timestamp(),
+        direction: word(&call.direction),
+        client: call.client.clone(),
+        outcome: word(&call.outcome),
+        state: CallState::Waiting.as_str().to_owned(),
+        reason: String::new(),
+        next_at: Some(now),
+        fingerprint: fingerprint(rows),
+        call_json: write_json(call),
+        rows_json: write_json(rows),
+        plan_json: String::new(),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The word that serde writes for a variant.
+fn word<T: serde::Serialize>(variant: &T) -> String {
+    write_json(variant).trim_matches('"').to_owned()
+}
+
+/// Sum of the rows, whatever their order and however often each was read.
+fn fingerprint(rows: &CallRows) -> String {
+    let lines: BTreeSet<String> =
+        rows.cdr.iter().map(write_json).chain(rows.cel.iter().map(write_json)).collect();
+    let mut sum = Sha256::new();
+    for line in &lines {
+        sum.update(line.as_bytes());
+        sum.update(b"\n");
+    }
+    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
