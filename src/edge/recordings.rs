@@ -10,18 +10,7 @@ use crate::{
     settings::{Secret, Settings},
 };
 
-/// Who and when, for the player's display; every field may be empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tags {
-    /// What the player shows first, for example `Inbound +79161234567`.
-    pub title: String,
-    /// The employees who talked.
-    pub artist: String,
-    /// The company or the line.
-    pub album: String,
-    /// When the call began.
-    pub at: Option<DateTime<Utc>>,
-}
+pub use crate::logic::sound::mp3::Tags;
 
 /// What a look at a recording found.
 #[derive(Debug, Clone, PartialEq)]
