@@ -1,6 +1,22 @@
 //! A ringing call → who it is and whose phone should ring.
+//!
+//! The responsible is the CRM user who owns the contact or company that has the number, as the CRM shows on its
+//! card. An open lead of somebody else does not take the call away from them: who owns the client answers the client.
+//! The extension is the lowest of that user's extensions in `[employees]`.
+
+mod letters;
 
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    logic::directory::Known,
+    settings::{Employee, Language, Settings},
+};
+
+use letters::{plain, transliterated};
+
+/// Desk phones show no more.
+const NAME_LENGTH: usize = 20;
 
 /// `CRM_STATUS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,4 +59,215 @@ pub struct Route {
     pub entity: String,
     /// Why, in a sentence, for `lookup`; not sent to the dialplan.
     pub reason: String,
+}
+
+impl Route {
+    /// Nobody to name.
+    pub fn nobody(status: RouteStatus, reason: impl Into<String>) -> Self {
+        Self {
+            status,
+            name: String::new(),
+            exten: String::new(),
+            responsible: String::new(),
+            entity: String::new(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The budget is used up.
+    pub fn timeout() -> Self {
+        Self::nobody(RouteStatus::Timeout, "no answer within the budget")
+    }
+
+    /// The CRM or we failed.
+    pub fn error(reason: impl Into<String>) -> Self {
+        Self::nobody(RouteStatus::Error, reason)
+    }
+
+    /// The same without anybody to ring.
+    pub fn name_only(self) -> Self {
+        Self { exten: String::new(), responsible: String::new(), ..self }
+    }
+}
+
+/// Who calls, as far as the number alone tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stranger<'a> {
+    /// The trunk gave no number, or rubbish.
+    Hidden,
+    /// A number of our own.
+    Internal,
+    /// An employee's mobile, by `[numbers] mobiles`: never a client.
+    Employee(&'a str),
+    /// The CRM does not have the number.
+    Unknown,
+}
+
+/// The route for a client the CRM knows, or none.
+pub fn route(known: Option<&Known>, settings: &Settings) -> Route {
+    known.map_or_else(|| stranger(Stranger::Unknown, settings), |known| to_responsible(known, settings))
+}
+
+/// The route for somebody the CRM is not asked about, or does not know.
+pub fn stranger(who: Stranger<'_>, settings: &Settings) -> Route {
+    let say = |ru: &str, en: &str| in_language(settings, ru, en).to_owned();
+    let mut name = "";
+    let reason = match who {
+        Stranger::Hidden => say("номер скрыт или не похож на номер", "the number is hidden, or is no number"),
+        Stranger::Internal => {
+            say("внутренний номер: CRM не спрашивается", "an extension: the CRM is not asked")
+        }
+        Stranger::Employee(extension) => {
+            name = settings.employees.get(extension).map_or("", |employee| employee.name.as_str());
+            let (ru, en) = ("мобильный сотрудника", "the mobile of employee");
+            format!("{} {extension} ([numbers] mobiles)", in_language(settings, ru, en))
+        }
+        Stranger::Unknown => say("такого номера в CRM нет", "the CRM does not have this number"),
+    };
+    Route { name: displayed(name, settings), ..Route::nobody(RouteStatus::Unknown, reason) }
+}
+
+fn to_responsible(known: &Known, settings: &Settings) -> Route {
+    let entity = format!("{}/{}", known.kind.singular(), known.id);
+    let (exten, why) = extension_of(known.responsible, settings);
+    let responsible = if known.responsible == 0 { String::new() } else { known.responsible.to_string() };
+    Route {
+        status: RouteStatus::Found,
+        name: displayed(&known.name, settings),
+        exten,
+        responsible,
+        reason: format!("{entity}: {why}"),
+        entity,
+    }
+}
+
+/// The lowest extension of a CRM user, and the sentence that says so.
+fn extension_of(user: u64, settings: &Settings) -> (String, String) {
+    let ru = settings.ui.language == Some(Language::Ru);
+    if user == 0 {
+        let why = if ru {
+            "ответственный — робот, звонить некому"
+        } else {
+            "owned by the robot, nobody to ring"
+        };
+        return (String::new(), why.to_owned());
+    }
+    let lowest = settings
+        .employees
+        .iter()
+        .filter(|(extension, Employee { user: owner, .. })| *owner == user && can_be_dialled(extension))
+        .map(|(extension, _)| extension)
+        .min_by_key(|extension| (extension.len(), extension.as_str()));
+    match (lowest, ru) {
+        (Some(extension), true) => {
+            (extension.clone(), format!("ответственный {user}, внутренний номер {extension}"))
+        }
+        (Some(extension), false) => {
+            (extension.clone(), format!("responsible is user {user}, extension {extension}"))
+        }
+        (None, true) => (String::new(), format!("у ответственного {user} нет номера в [employees]")),
+        (None, false) => {
+            (String::new(), format!("responsible is user {user}, who has no extension in [employees]"))
+        }
+    }
+}
+
+/// Nothing that Dial() would read as more than a number.
+fn can_be_dialled(extension: &str) -> bool {
+    !extension.is_empty()
+        && extension
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'#' | b'_' | b'-' | b'+'))
+}
+
+/// A name as a desk phone shows it and no dialplan trips over it.
+fn displayed(name: &str, settings: &Settings) -> String {
+    let name = if settings.agi.transliterate { transliterated(name) } else { name.to_owned() };
+    let mut name = plain(&name);
+    if let Some((end, _)) = name.char_indices().nth(NAME_LENGTH) {
+        name.truncate(end);
+        name.truncate(name.trim_end().len());
+    }
+    name
+}
+
+fn in_language<'a>(settings: &Settings, ru: &'a str, en: &'a str) -> &'a str {
+    if settings.ui.language == Some(Language::Ru) { ru } else { en }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logic::directory::EntityKind;
+
+    fn company(transliterate: bool) -> Settings {
+        let mut settings = Settings::default();
+        settings.agi.transliterate = transliterate;
+        for (extension, user) in [("1010", 7), ("205", 7), ("101", 7), ("102", 8), ("9&1", 9)] {
+            settings
+                .employees
+                .insert(extension.to_owned(), Employee { user, name: format!("Анна {extension}") });
+        }
+        settings
+    }
+
+    fn client(name: &str, responsible: u64) -> Known {
+        Known {
+            kind: EntityKind::Contact,
+            id: 123,
+            name: name.to_owned(),
+            responsible,
+            created_at: 0,
+            updated_at: 0,
+            phones: vec!["+79161234567".to_owned()],
+            leads: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_responsibles_lowest_extension_rings() {
+        let route = route(Some(&client("Иван Петров", 7)), &company(false));
+        assert_eq!((route.name.as_str(), route.exten.as_str()), ("Иван Петров", "101"));
+        assert_eq!((route.responsible.as_str(), route.entity.as_str()), ("7", "contact/123"));
+        assert_eq!(route.reason, "contact/123: responsible is user 7, extension 101");
+    }
+
+    #[test]
+    fn nobody_rings_when_the_responsible_has_no_phone() {
+        for responsible in [0, 9, 11] {
+            let route = route(Some(&client("Иван", responsible)), &company(false));
+            assert_eq!((route.status, route.exten.as_str()), (RouteStatus::Found, ""), "{}", route.reason);
+        }
+        assert_eq!(route(Some(&client("Иван", 0)), &company(false)).responsible, "");
+    }
+
+    #[test]
+    fn a_company_is_an_entity_too() {
+        let known = Known { kind: EntityKind::Company, ..client("ООО «Ромашка»", 8) };
+        let route = route(Some(&known), &company(false));
+        assert_eq!((route.entity.as_str(), route.name.as_str()), ("company/123", "ООО Ромашка"));
+    }
+
+    #[test]
+    fn names_fit_the_phone_and_the_dialplan() {
+        let name = |name: &str, transliterate| route(Some(&client(name, 7)), &company(transliterate)).name;
+        assert_eq!(name("Константин Константинопольский", false), "Константин Константи");
+        assert_eq!(name("Щёголев Юрий Яковлевич", true), "Shchegolev Yuriy Yak");
+        assert_eq!(name("  Иван\t\r\n\"Грозный\", ${EXTEN}|x ", false), "Иван Грозный EXTEN x");
+        assert_eq!(name("O'Connor & Sons", false), "O Connor Sons");
+        assert_eq!(name("Абвгдежзиклмнопрст уф", false), "Абвгдежзиклмнопрст у");
+        assert_eq!(name("Абвгдежзиклмнопрсту ф", false), "Абвгдежзиклмнопрсту");
+        assert_eq!(name("🙂 ❤", false), "");
+    }
+
+    #[test]
+    fn strangers_are_unknown_with_a_reason() {
+        let settings = company(false);
+        for who in [Stranger::Hidden, Stranger::Internal, Stranger::Unknown] {
+            let route = stranger(who, &settings);
+            assert_eq!((route.status, route.name.as_str()), (RouteStatus::Unknown, ""));
+            assert!(!route.reason.is_empty());
+        }
+        assert_eq!(stranger(Stranger::Employee("102"), &settings).name, "Анна 102");
+    }
 }
