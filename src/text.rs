@@ -133,6 +133,7 @@ mod tests {
                 .skip(1)
                 .filter_map(|part| part.split_once('}'))
                 .map(|(place, _)| place.split('|').next().unwrap_or_default().to_owned())
+                .filter(|name| name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_'))
                 .collect::<BTreeSet<_>>()
         };
         for (key, text) in EN.iter() {

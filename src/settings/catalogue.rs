@@ -156,16 +156,16 @@ pub const KEYS: &[Key] = &[
     key("amocrm.webhook_secret", Kind::Secret),
     shown("employees.*", Kind::Employee, "101 = { user = 1234567, name = \"Анна Петрова\" }"),
     shown("trunks.*", Kind::Trunk, "msk-74951234567 = { name = \"Реклама\" }"),
-    key("base.create_contact.inbound", Kind::Switch),
-    key("base.create_contact.outbound", Kind::Switch),
-    key("base.create_lead.inbound", Kind::Switch),
-    key("base.create_lead.outbound", Kind::Switch),
     shown("base.pipeline", Kind::Number, "1234567"),
     shown("base.status", Kind::Number, "12345678"),
     shown("base.default_user", Kind::Number, "1234567"),
     key("base.contact_name", Kind::Text),
     key("base.lead_name", Kind::Text),
     key("base.source", Kind::Text),
+    key("base.create_contact.inbound", Kind::Switch),
+    key("base.create_contact.outbound", Kind::Switch),
+    key("base.create_lead.inbound", Kind::Switch),
+    key("base.create_lead.outbound", Kind::Switch),
     key("tasks.missed", Kind::Switch),
     key("tasks.text", Kind::Text),
     key("tasks.task_type", Kind::Number),
@@ -193,6 +193,62 @@ pub fn map_under(path: &[String]) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == wanted)
 }
 
+/// Columns that `pbx.column_names` may rename.
+pub const COLUMNS: &[&str] = &[
+    "cdr.calldate",
+    "cdr.clid",
+    "cdr.src",
+    "cdr.dst",
+    "cdr.dcontext",
+    "cdr.channel",
+    "cdr.dstchannel",
+    "cdr.lastapp",
+    "cdr.lastdata",
+    "cdr.duration",
+    "cdr.billsec",
+    "cdr.disposition",
+    "cdr.accountcode",
+    "cdr.uniqueid",
+    "cdr.userfield",
+    "cdr.did",
+    "cdr.recordingfile",
+    "cdr.cnum",
+    "cdr.cnam",
+    "cdr.outbound_cnum",
+    "cdr.linkedid",
+    "cdr.peeraccount",
+    "cdr.sequence",
+    "cdr.id",
+    "cel.id",
+    "cel.eventtype",
+    "cel.eventtime",
+    "cel.cid_name",
+    "cel.cid_num",
+    "cel.cid_ani",
+    "cel.cid_rdnis",
+    "cel.cid_dnid",
+    "cel.exten",
+    "cel.context",
+    "cel.channame",
+    "cel.appname",
+    "cel.appdata",
+    "cel.accountcode",
+    "cel.uniqueid",
+    "cel.linkedid",
+    "cel.peer",
+    "cel.userdeftype",
+    "cel.extra",
+];
+
+/// The candidate most like a word, when any is like it at all.
+pub fn most_like<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|known| (strsim::jaro_winkler(word, known), known))
+        .filter(|(likeness, _)| *likeness > 0.9)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
 /// The existing key or section most like a wrong one, when any is like it at all.
 pub fn nearest(path: &str) -> Option<String> {
     let sections = KEYS.iter().filter_map(|key| key.path.split('.').next());
@@ -200,13 +256,7 @@ pub fn nearest(path: &str) -> Option<String> {
     // A right name in the wrong section is the commonest slip.
     let last = path.rsplit('.').next().unwrap_or(path);
     let moved = KEYS.iter().map(|key| key.path).find(|known| known.rsplit('.').next() == Some(last));
-    sections
-        .chain(paths)
-        .map(|known| (strsim::jaro_winkler(path, known), known))
-        .filter(|(likeness, _)| *likeness > 0.9)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known.to_owned())
-        .or_else(|| moved.map(ToOwned::to_owned))
+    most_like(path, sections.chain(paths)).or(moved).map(ToOwned::to_owned)
 }
 
 #[cfg(test)]

@@ -94,7 +94,8 @@ pub fn load_from(sources: Sources<'_>) -> Result<Loaded, Faults> {
         reading.take_file(path, text, &mut leaves);
     }
     variables::take(&sources.variables, sources.read, &mut leaves, &mut reading);
-    reading.language = language_of(&sources.variables, leaves.get(["ui", "language"].map(str::to_owned).as_slice()));
+    reading.language =
+        language_of(&sources.variables, leaves.get(["ui", "language"].map(str::to_owned).as_slice()));
     let language = reading.language;
     leaves.retain(|path, leaf| reading.leaf_is_good(path, leaf));
     let settings = reading.whole(&leaves);

@@ -38,20 +38,7 @@ pub(super) fn take(
             Meaning::Key(path, key) => {
                 leaves.insert(path, Leaf { value: value_of(key.kind, value), origin });
             }
-            Meaning::File(path, _) => match read(Path::new(value)) {
-                Ok(text) if leaves.get(&path).is_some_and(|leaf| matches!(leaf.origin, Origin::Variable(_))) => {
-                    drop(text);
-                    reading.fault(&path, &origin, "fault.value_and_file", &[]);
-                }
-                Ok(text) => {
-                    let value = Value::String(text.trim_end_matches(['\r', '\n']).to_owned());
-                    leaves.insert(path, Leaf { value, origin });
-                }
-                Err(error) => {
-                    let values = [("path", value.as_str()), ("error", &error.to_string())];
-                    reading.fault(&path, &origin, "fault.unreadable_file", &values);
-                }
-            },
+            Meaning::File(path) => from_file(path, value, origin, read, leaves, reading),
             Meaning::Inside(path, field) => inside(&path, field, value, origin, leaves),
             Meaning::Map(path) => whole_map(path, value, &origin, leaves, reading),
             Meaning::Unknown(path) => reading.unknown(&path, &origin),
@@ -63,7 +50,7 @@ enum Meaning {
     /// A key.
     Key(Vec<String>, &'static Key),
     /// A file that holds a key's value.
-    File(Vec<String>, &'static Key),
+    File(Vec<String>),
     /// A field of an entry: `EMPLOYEES__101__NAME`.
     Inside(Vec<String>, String),
     /// A whole map, as an inline table.
@@ -104,18 +91,40 @@ fn meant(parts: &[&str]) -> Meaning {
         let mut path = lower.clone();
         path.pop();
         path.push(stem);
-        if let Some(key) = catalogue::find(&path).filter(|key| key.kind.may_come_from_file()) {
-            return Meaning::File(path, key);
+        if catalogue::find(&path).is_some_and(|key| key.kind.may_come_from_file()) {
+            return Meaning::File(path);
         }
     }
     Meaning::Unknown(lower)
 }
 
+fn from_file(
+    path: Vec<String>,
+    file: &str,
+    origin: Origin,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+    leaves: &mut Leaves,
+    reading: &mut Reading,
+) {
+    if leaves.get(&path).is_some_and(|leaf| matches!(leaf.origin, Origin::Variable(_))) {
+        return reading.fault(&path, &origin, "fault.value_and_file", &[]);
+    }
+    match read(Path::new(file)) {
+        Ok(text) => {
+            let value = Value::String(text.trim_end_matches(['\r', '\n']).to_owned());
+            leaves.insert(path, Leaf { value, origin });
+        }
+        Err(error) => {
+            let values = [("path", file), ("error", &error.to_string())];
+            reading.fault(&path, &origin, "fault.unreadable_file", &values);
+        }
+    }
+}
+
 /// A variable's text as the kind needs it; what does not parse stays text, and is then refused with its key.
 fn value_of(kind: Kind, text: &str) -> Value {
-    let as_toml = || {
-        format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"))
-    };
+    let as_toml =
+        || format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let plain = || Value::String(text.to_owned());
     match kind {
         Kind::Addresses if !text.trim_start().starts_with('[') => Value::Array(
