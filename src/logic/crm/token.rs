@@ -190,7 +190,8 @@ mod tests {
     }
 
     fn pair() -> TokenPair {
-        let body = json!({"token_type": "Bearer", "expires_in": 86400, "access_token": "a", "refresh_token": "r"});
+        let body =
+            json!({"token_type": "Bearer", "expires_in": 86400, "access_token": "a", "refresh_token": "r"});
         TokenPair::from_answer(&body, &host(), 1000).unwrap()
     }
 

@@ -71,7 +71,9 @@ pub fn changed(body: &str) -> Changed {
                     None => changed.contacts.insert(id) | changed.companies.insert(id),
                 };
             }
-            ("contacts" | "companies", ["linked_leads_id", lead, ..]) => changed.leads.extend(lead.parse::<u64>()),
+            ("contacts" | "companies", ["linked_leads_id", lead, ..]) => {
+                changed.leads.extend(lead.parse::<u64>())
+            }
             ("leads", ["id"]) => changed.leads.extend(value.parse::<u64>()),
             ("unsorted", ["lead_id"]) => changed.leads.extend(value.parse::<u64>()),
             ("unsorted", ["accept_result" | "decline_result", "leads", ..]) => {
@@ -166,7 +168,9 @@ mod tests {
 
     #[test]
     fn rubbish_changes_nothing() {
-        for body in ["", "&&&", "contacts", "contacts[", "contacts[add][0][id]=x", "leads[][][id]=-1", "%zz=%"] {
+        for body in
+            ["", "&&&", "contacts", "contacts[", "contacts[add][0][id]=x", "leads[][][id]=-1", "%zz=%"]
+        {
             assert!(changed(body).is_empty(), "{body}");
         }
     }
