@@ -1,12 +1,58 @@
 //! New rows → finished calls → the store.
+//!
+//! Rows are written when a leg ENDS, so nothing here trusts `calldate`. What a table offers decides how it is read:
+//!
+//! | table | how | cost |
+//! |---|---|---|
+//! | `cel` with a growing key (FreePBX, SQLite) | rows after the last key; gaps are looked at again for some seconds | new rows |
+//! | `cdr` with a growing key (SQLite, some vendors) | the same | new rows |
+//! | `cdr` without one (FreePBX) | by the channels of a call that CEL saw end; beneath it sweeps over the time, with a set of rows seen | calls of the window |
+//!
+//! [`OpenCalls`] says when a call is complete; all its rows are then read once more, so that what was missed, doubled or
+//! late does not matter. The place in the tables is kept at the oldest call still open, and storing a call twice changes
+//! nothing: a restart at any instant neither loses nor doubles.
 
-use std::sync::Arc;
+mod intake;
+mod sweeps;
+mod tail;
+
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{pbx_database::PbxDatabase, recordings::Library, status::Board, store::Store};
+use super::{
+    pbx_database::{PbxDatabase, PbxError},
+    recordings::Library,
+    status::{Board, Health},
+    store::{Store, StoreError},
+};
 use crate::logic::call::Context;
+
+use intake::Intake;
+
+#[expect(unused_imports, reason = "the documentation above names it")]
+use crate::logic::call::OpenCalls;
+
+/// The longest wait after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why a round did not end well.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Pbx(#[from] PbxError),
+    #[error("finished calls wait for the store: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Where calls go once they are understood.
+struct Target {
+    store: Store,
+    context: Arc<Context>,
+    library: Arc<Library>,
+    wake: Arc<Notify>,
+}
 
 /// Polls until told to stop; says how it is as part `pbx` of the board, and wakes the registrar when a call was stored.
 /// Never fails: a database that is down is asked again, slower and slower.
@@ -19,6 +65,24 @@ pub async fn run(
     wake: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let _ = (database, store, context, library, board, wake);
-    stop.cancelled().await;
+    let mut intake = Intake::new(database, Target { store, context, library, wake });
+    let mut failures = 0;
+    loop {
+        let pause = match intake.round().await {
+            Ok(pause) => {
+                failures = 0;
+                board.say("pbx", Health::Ok, intake.describe());
+                pause
+            }
+            Err(trouble) => {
+                board.say("pbx", Health::Fault, trouble.to_string());
+                failures += 1;
+                Duration::from_millis(500).saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE)
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod leases;
 mod requests;
 pub mod schema;
 mod secrets;
+mod seen_rows;
 
 pub use actions::{ActionState, StoredAction};
 pub use calls::{CallFilter, CallState, Put, StoredCall, Turn};

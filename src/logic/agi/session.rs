@@ -61,7 +61,6 @@ pub struct Session {
     status: Option<RouteStatus>,
     refused: u32,
     hung_up: bool,
-    closed: bool,
 }
 
 impl Session {
@@ -74,7 +73,6 @@ impl Session {
             status: None,
             refused: 0,
             hung_up: false,
-            closed: false,
         }
     }
 
@@ -136,8 +134,7 @@ impl Session {
     fn send(&mut self, route: &Route, now: Instant) -> Step {
         self.state = State::Draining;
         self.status = Some(route.status);
-        // A side that is closed already has nothing more to say.
-        self.deadline = if self.closed { now } else { now + DRAIN };
+        self.deadline = now + DRAIN;
         Step::Send(answer(route), self.deadline)
     }
 
@@ -145,7 +142,6 @@ impl Session {
         match event {
             Event::Reply(reply) if !reply.is_success() => self.refused += 1,
             Event::Hangup => self.hung_up = true,
-            Event::Eof => self.closed = true,
             _ => {}
         }
     }
@@ -232,10 +228,7 @@ mod tests {
             let (mut session, opened, _) = asked("route");
             assert_eq!(session.next(event.clone(), opened), Step::WaitUntil(opened + LIMIT));
             assert_eq!(session.hung_up(), event == Event::Hangup);
-            let step = session.next(Event::Answer(found()), opened);
-            assert!(sent(&step).ends_with("CRM_STATUS \"found\"\n"));
-            let drain = if event == Event::Eof { Duration::ZERO } else { DRAIN };
-            assert!(matches!(step, Step::Send(_, until) if until == opened + drain));
+            assert!(sent(&session.next(Event::Answer(found()), opened)).ends_with("CRM_STATUS \"found\"\n"));
         }
     }
 

@@ -1,0 +1,313 @@
+//! One round: read what is new, see which calls are complete, store them.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Target, Trouble, sweeps::Sweeps, tail::Tail};
+use crate::{
+    edge::{
+        clock,
+        pbx_database::{Newest, PbxDatabase},
+        store::Put,
+    },
+    logic::call::{self, CallRows, OpenCalls},
+};
+
+/// CDR and CEL of one hang-up are written by two threads: so long the slower one is waited for.
+const SETTLE: Duration = Duration::from_millis(300);
+/// So often a call without any CDR row is looked at again before CEL alone must do.
+const TRIES: u32 = 3;
+/// As many rows as one question brings.
+const PAGE: usize = 500;
+/// Between two looks for rows and calls that can be forgotten.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// What a restart begins with; kept in the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    /// Last key of `cel` that needs no second look.
+    cel: Option<i64>,
+    /// Of `cdr`.
+    cdr: Option<i64>,
+    /// When polling was switched on: calls that ended before are for backfill.
+    begun: DateTime<Utc>,
+    /// When windows of a `cdr` without a key were read last.
+    swept: DateTime<Utc>,
+}
+
+/// A complete call on its way to the store.
+struct Settling {
+    due: Instant,
+    tries: u32,
+    rows: CallRows,
+}
+
+/// How each table is read.
+struct Reading {
+    cel: Option<Tail>,
+    cdr: CdrReading,
+    begun: DateTime<Utc>,
+    kept: Place,
+}
+
+enum CdrReading {
+    Key(Tail),
+    Sweeps(Box<Sweeps>),
+}
+
+/// The poller's state; all of it can be made again from the store and the tables.
+pub(super) struct Intake {
+    database: PbxDatabase,
+    target: Target,
+    open: OpenCalls,
+    settling: Vec<Settling>,
+    reading: Option<Reading>,
+    next_read: Instant,
+    next_tidy: Instant,
+}
+
+impl Intake {
+    pub(super) fn new(database: PbxDatabase, target: Target) -> Self {
+        let settings = database.settings();
+        let open = OpenCalls::new(settings.quiet.0, settings.max_call.0);
+        let now = Instant::now();
+        Self { database, target, open, settling: Vec::new(), reading: None, next_read: now, next_tidy: now }
+    }
+
+    /// A sentence for the board.
+    pub(super) fn describe(&self) -> String {
+        let how = match &self.reading {
+            None => return "looks at the tables".to_owned(),
+            Some(Reading { cel: Some(_), cdr: CdrReading::Key(_), .. }) => "CEL and CDR by key",
+            Some(Reading { cel: Some(_), cdr: CdrReading::Sweeps(_), .. }) => {
+                "CEL by key, CDR by channel and time"
+            }
+            Some(Reading { cel: None, cdr: CdrReading::Key(_), .. }) => "CDR by key, no CEL: less detail",
+            Some(Reading { cel: None, cdr: CdrReading::Sweeps(_), .. }) => "CDR by time, no CEL: less detail",
+        };
+        format!("reads {how}; {} calls in progress", self.open.len())
+    }
+
+    /// Reads, stores; gives the time until there is something to do again.
+    pub(super) async fn round(&mut self) -> Result<Duration, Trouble> {
+        let mut reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => self.begin().await?,
+        };
+        let done = self.work(&mut reading).await;
+        self.reading = Some(reading);
+        done?;
+        let now = Instant::now();
+        let due = self.settling.iter().map(|settling| settling.due).fold(self.next_read, Instant::min);
+        Ok(due.saturating_duration_since(now))
+    }
+
+    async fn work(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
+        let interval = self.database.settings().poll_interval.0;
+        self.next_read = Instant::now() + interval;
+        self.read(reading).await?;
+        self.collect();
+        self.store_due(reading).await?;
+        self.tidy(reading).await?;
+        self.keep(reading).await
+    }
+
+    /// Finds the place where the last run stopped; the very first start begins now.
+    async fn begin(&self) -> Result<Reading, Trouble> {
+        let settings = self.database.settings();
+        let schema = self.database.schema().await?;
+        let newest = self.database.newest().await?;
+        let now = clock::now();
+        let place = match self.target.store.cursor(&self.cursor()).await? {
+            Some(kept) => serde_json::from_str(&kept).unwrap_or_default(),
+            None => Place { cel: newest.cel, cdr: newest.cdr, begun: now, swept: now },
+        };
+        let tail = |kept: Option<i64>, newest: Option<i64>| Some(Tail::at(kept.unwrap_or(newest?)));
+        let cel = newest.cel.and_then(|_| tail(place.cel, newest.cel));
+        let cdr = match newest.cdr.and_then(|_| tail(place.cdr, newest.cdr)) {
+            Some(tail) => CdrReading::Key(tail),
+            None => CdrReading::Sweeps(Box::new(
+                Sweeps::load(
+                    &self.target.store,
+                    settings.max_call.chrono(),
+                    settings.poll_interval.0,
+                    schema.cel.is_some(),
+                    place.begun,
+                    place.swept,
+                )
+                .await?,
+            )),
+        };
+        Ok(Reading { cel, cdr, begun: place.begun, kept: Place::default() })
+    }
+
+    /// Another database or table is another place.
+    fn cursor(&self) -> String {
+        let settings = self.database.settings();
+        let url = settings.database_url.as_ref().map(ToString::to_string).unwrap_or_default();
+        let sum = Sha256::digest(format!("{url} {} {}", settings.cdr_table, settings.cel_table));
+        let sum: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("pbx {sum}")
+    }
+
+    async fn read(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
+        let mut idle = true;
+        if let Some(tail) = &mut reading.cel {
+            idle &= self.read_cel(tail).await?;
+        }
+        match &mut reading.cdr {
+            CdrReading::Key(tail) => idle &= self.read_cdr(tail).await?,
+            CdrReading::Sweeps(sweeps) => {
+                let cdr = sweeps.read(&self.database).await?;
+                self.open.push(CallRows { cdr, cel: Vec::new() }, clock::now());
+            }
+        }
+        if idle {
+            let Newest { cel, cdr } = self.database.newest().await?;
+            if let (Some(tail), Some(newest)) = (&mut reading.cel, cel) {
+                tail.fell(newest);
+            }
+            if let (CdrReading::Key(tail), Some(newest)) = (&mut reading.cdr, cdr) {
+                tail.fell(newest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives whether nothing was new.
+    async fn read_cel(&mut self, tail: &mut Tail) -> Result<bool, Trouble> {
+        let mut idle = true;
+        let mut rows = self.database.cel_with(&tail.missing(Instant::now())).await?;
+        loop {
+            let new = self.database.cel_after(tail.top()).await?;
+            let more = new.len() == PAGE;
+            rows.extend(new);
+            idle &= rows.is_empty();
+            rows.iter().for_each(|row| tail.saw(row.id, &row.linkedid, Instant::now()));
+            self.open.push(CallRows { cel: std::mem::take(&mut rows), cdr: Vec::new() }, clock::now());
+            if !more {
+                return Ok(idle);
+            }
+            self.collect();
+        }
+    }
+
+    async fn read_cdr(&mut self, tail: &mut Tail) -> Result<bool, Trouble> {
+        let mut idle = true;
+        let mut rows = self.database.cdr_with(&tail.missing(Instant::now())).await?;
+        loop {
+            let new = self.database.cdr_after(tail.top()).await?;
+            let more = new.len() == PAGE;
+            rows.extend(new);
+            idle &= rows.is_empty();
+            rows.iter().for_each(|(key, row)| tail.saw(*key, &row.uniqueid, Instant::now()));
+            let cdr = std::mem::take(&mut rows).into_iter().map(|(_, row)| row).collect();
+            self.open.push(CallRows { cdr, cel: Vec::new() }, clock::now());
+            if !more {
+                return Ok(idle);
+            }
+            self.collect();
+        }
+    }
+
+    /// Takes complete calls out of the open ones; a call that comes again with more rows replaces itself.
+    fn collect(&mut self) {
+        for rows in self.open.finished(clock::now()) {
+            let due = Instant::now() + if rows.cel.is_empty() { Duration::ZERO } else { SETTLE };
+            match self.settling.iter_mut().find(|settling| same_call(&settling.rows, &rows)) {
+                Some(settling) => settling.rows = rows,
+                None => self.settling.push(Settling { due, tries: 0, rows }),
+            }
+        }
+    }
+
+    async fn store_due(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
+        while let Some(at) = self.settling.iter().position(|settling| settling.due <= Instant::now()) {
+            let rows = self.settling[at].rows.clone();
+            let whole = self.database.completed(rows.clone()).await?;
+            if whole.cel.len() > rows.cel.len() && !call::is_complete(&whole) {
+                // More had happened than we knew, and the call goes on.
+                self.open.push(whole, clock::now());
+                self.settling.swap_remove(at);
+                continue;
+            }
+            let settling = &mut self.settling[at];
+            settling.tries += 1;
+            if whole.cdr.is_empty() && settling.tries < TRIES {
+                settling.due = Instant::now() + SETTLE;
+                continue;
+            }
+            self.store(&whole, reading).await?;
+            self.settling.swap_remove(at);
+        }
+        Ok(())
+    }
+
+    async fn store(&self, whole: &CallRows, reading: &mut Reading) -> Result<(), Trouble> {
+        for rows in call::group(whole.clone()) {
+            let Some(mut call) = call::fold(&rows, &self.target.context) else { continue };
+            if call.ended_at < reading.begun {
+                continue;
+            }
+            self.target.library.probe_call(&mut call).await;
+            let put = self.target.store.put_call(&call, &rows).await?;
+            tracing::debug!(call = call.id, outcome = ?call.outcome, ?put, "a call has ended");
+            if put != Put::Same {
+                metrics::counter!("perezvon_calls_stored_total").increment(1);
+                self.target.wake.notify_one();
+            }
+        }
+        if let Some(tail) = &mut reading.cel {
+            tail.done(whole.cel.iter().map(|row| row.linkedid.as_str()));
+        }
+        match &mut reading.cdr {
+            CdrReading::Key(tail) => tail.done(whole.cdr.iter().map(|row| row.uniqueid.as_str())),
+            CdrReading::Sweeps(sweeps) => sweeps.done(&self.target.store, &whole.cdr).await?,
+        }
+        Ok(())
+    }
+
+    async fn tidy(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
+        let now = Instant::now();
+        if now < self.next_tidy {
+            return Ok(());
+        }
+        self.next_tidy = now + TIDY_EVERY;
+        let longest = self.database.settings().max_call.0 * 2;
+        if let Some(tail) = &mut reading.cel {
+            tail.forget(longest, now);
+        }
+        match &mut reading.cdr {
+            CdrReading::Key(tail) => tail.forget(longest, now),
+            CdrReading::Sweeps(sweeps) => sweeps.forget(&self.target.store).await?,
+        }
+        Ok(())
+    }
+
+    /// Keeps the place, when it has moved.
+    async fn keep(&self, reading: &mut Reading) -> Result<(), Trouble> {
+        let (cdr, swept) = match &reading.cdr {
+            CdrReading::Key(tail) => (Some(tail.floor()), reading.begun),
+            CdrReading::Sweeps(sweeps) => (None, sweeps.swept()),
+        };
+        let place = Place { cel: reading.cel.as_ref().map(Tail::floor), cdr, begun: reading.begun, swept };
+        if place != reading.kept {
+            let value = serde_json::to_string(&place).expect("four plain values");
+            self.target.store.keep_cursor(&self.cursor(), &value).await?;
+            reading.kept = place;
+        }
+        Ok(())
+    }
+}
+
+fn same_call(a: &CallRows, b: &CallRows) -> bool {
+    let ids = |rows: &CallRows| {
+        let cel = rows.cel.iter().map(|row| &row.linkedid);
+        let cdr = rows.cdr.iter().flat_map(|row| [&row.linkedid, &row.uniqueid]);
+        cel.chain(cdr).filter(|id| !id.is_empty()).cloned().collect::<std::collections::BTreeSet<_>>()
+    };
+    !ids(a).is_disjoint(&ids(b))
+}
