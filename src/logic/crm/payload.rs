@@ -46,6 +46,8 @@ pub struct NewContact {
     pub responsible: Option<u64>,
     /// Numbers as `+E.164`; stored as work phones.
     pub phones: Vec<String>,
+    /// Unix seconds: when the call began.
+    pub created_at: i64,
     /// Made when missing.
     pub tags: Vec<String>,
 }
@@ -63,6 +65,8 @@ pub struct NewLead {
     pub status: Option<u64>,
     /// CRM user; none leaves the token's user.
     pub responsible: Option<u64>,
+    /// Unix seconds: when the call began; with the client's card it is the mark of a lead whose answer was lost.
+    pub created_at: i64,
     /// Made when missing.
     pub tags: Vec<String>,
     /// Existing contact that it belongs to.
@@ -193,6 +197,7 @@ fn contact(contact: &NewContact) -> Object {
     Object::default()
         .with("name", contact.name.as_str())
         .maybe("responsible_user_id", contact.responsible)
+        .with("created_at", contact.created_at)
         .maybe("custom_fields_values", (!contact.phones.is_empty()).then_some(fields))
         .with("request_id", contact.request_id.as_str())
         .maybe("_embedded", tags(&contact.tags).map(|tags| json!({"tags": tags})))
@@ -209,6 +214,7 @@ fn lead(lead: &NewLead, embedded_contact: Option<Value>) -> Object {
         .maybe("pipeline_id", lead.pipeline)
         .maybe("status_id", lead.status)
         .maybe("responsible_user_id", lead.responsible)
+        .with("created_at", lead.created_at)
         .with("request_id", lead.request_id.as_str())
         .maybe("_embedded", (!embedded.0.is_empty()).then_some(embedded))
 }
@@ -265,6 +271,15 @@ pub fn call_notes(target: Target, items: &[NewCall]) -> Request {
         Value::from(note)
     });
     Request::post(format!("/api/v4/{}/notes", target.plural()), body.collect())
+}
+
+/// `PATCH /api/v4/{target}/notes/{id}`: a call note is told anew, with all its facts.
+pub fn call_note_change(target: Target, note: u64, call: &NewCall) -> Request {
+    let body = Object::default()
+        .with("note_type", if call.inbound { "call_in" } else { "call_out" })
+        .with("params", call_facts(call))
+        .maybe("responsible_user_id", call.responsible);
+    Request::patch(format!("/api/v4/{}/notes/{note}", target.plural()), body.into())
 }
 
 /// `POST /api/v4/calls`: amoCRM finds the card by the number's last ten digits, and drops what has none.
@@ -421,6 +436,7 @@ mod tests {
             pipeline: None,
             status: None,
             responsible: Some(5),
+            created_at: 1_700_000_000,
             tags: vec!["звонок".to_owned()],
             contact: None,
             company: None,
@@ -430,6 +446,7 @@ mod tests {
             name: "+7916".to_owned(),
             responsible: Some(5),
             phones: vec!["+79161234567".to_owned()],
+            created_at: 1_700_000_000,
             tags: Vec::new(),
         };
         let body = complex_leads(&[(new_lead.clone(), Some(new_contact))]).body.unwrap();

@@ -27,6 +27,7 @@ use company::say;
 
 use crate::logic::{
     call::{Call, Direction, Outcome},
+    crm::payload::CallStatus,
     directory::{EntityKind, Known},
 };
 
@@ -121,12 +122,14 @@ pub struct CallNote {
     pub phone: String,
     /// Seconds of talk.
     pub duration: u32,
-    /// amoCRM's `call_status`, 1 to 7.
-    pub status: u8,
+    /// What came of it.
+    pub status: CallStatus,
     /// Who talked, in a few words.
     pub result: Option<String>,
-    /// CRM user id, or the extension of an employee without one.
-    pub call_responsible: Option<String>,
+    /// CRM user who talked, or was asked: shown as the author.
+    pub user: Option<u64>,
+    /// Shown when there is no such user: extension and name.
+    pub party: Option<String>,
     /// CRM user who may change the note.
     pub responsible: Option<u64>,
     /// Signed address of the MP3.

@@ -1,7 +1,10 @@
 //! A call in amoCRM's words.
 
 use super::{CallNote, Company, Facts, company::say};
-use crate::logic::call::{Call, Conversation, Direction, MissedAt, Outcome};
+use crate::logic::{
+    call::{Call, Conversation, Direction, MissedAt, Outcome},
+    crm::payload::CallStatus,
+};
 
 /// Our mark of a call in the CRM; never changes for a call.
 fn mark(key: &str) -> String {
@@ -11,6 +14,7 @@ fn mark(key: &str) -> String {
 /// What is written for a call of a client.
 pub(super) fn call_note(facts: &Facts<'_>, phone: &str, company: &Company<'_>) -> CallNote {
     let call = facts.call;
+    let one = call.last_talked().or_else(|| call.conversations.last());
     let owner = facts.client.and_then(|known| company.active(known.responsible));
     let fallback = owner.or_else(|| company.default_user());
     CallNote {
@@ -20,7 +24,11 @@ pub(super) fn call_note(facts: &Facts<'_>, phone: &str, company: &Company<'_>) -
         duration: call.talk_seconds,
         status: status(call),
         result: result(call, company),
-        call_responsible: spoken_to(call, company).or_else(|| fallback.map(|user| user.to_string())),
+        user: match one {
+            Some(one) => company.user_of(one),
+            None => fallback,
+        },
+        party: one.map(|one| shown(one, company)),
         responsible: company.employee_of(call).or(fallback),
         link: facts.link.map(str::to_owned),
         source: company.settings.base.source.clone(),
@@ -28,21 +36,15 @@ pub(super) fn call_note(facts: &Facts<'_>, phone: &str, company: &Company<'_>) -
     }
 }
 
-/// Who talked last, or was asked last: the CRM user, else the extension, which amoCRM shows as it stands.
-fn spoken_to(call: &Call, company: &Company<'_>) -> Option<String> {
-    let one = call.last_talked().or_else(|| call.conversations.last())?;
-    Some(company.user_of(one).map_or_else(|| shown(one, company), |user| user.to_string()))
-}
-
-/// amoCRM's `call_status`: 1 left a message, 4 talked, 6 no answer, 7 busy.
-///
-/// 5 (wrong number) is never claimed: a line that refused does not know whether the number was wrong.
-fn status(call: &Call) -> u8 {
+/// "Wrong number" is never claimed: a line that refused does not know whether the number was wrong.
+fn status(call: &Call) -> CallStatus {
     match (call.outcome, call.missed_at) {
-        (Outcome::Talked, _) => 4,
-        (Outcome::Busy, _) => 7,
-        (Outcome::Missed, Some(MissedAt::Voicemail)) => 1,
-        (Outcome::Missed | Outcome::NoAnswer | Outcome::Failed | Outcome::NotDialed, _) => 6,
+        (Outcome::Talked, _) => CallStatus::Talked,
+        (Outcome::Busy, _) => CallStatus::Busy,
+        (Outcome::Missed, Some(MissedAt::Voicemail)) => CallStatus::LeftMessage,
+        (Outcome::Missed | Outcome::NoAnswer | Outcome::Failed | Outcome::NotDialed, _) => {
+            CallStatus::NoAnswer
+        }
     }
 }
 
