@@ -17,6 +17,7 @@ mod log;
 pub mod lookup;
 mod man;
 pub mod migrate;
+pub mod moment;
 pub mod serve;
 pub mod settings;
 
