@@ -40,13 +40,14 @@ pub const CONFIG_PLACES: [&str; 2] = ["/etc/perezvon/perezvon.toml", "perezvon.t
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
     /// Settings file [default: /etc/perezvon/perezvon.toml, else ./perezvon.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "PEREZVON_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "PEREZVON_CONFIG", hide_env = true)]
     pub config: Option<PathBuf>,
     /// Print facts as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// How logs are written to standard error
+    /// Logs on standard error: human or json; PEREZVON_LOG=debug for more
     #[arg(long, global = true, value_name = "FORMAT", default_value = "human", env = "PEREZVON_LOG_FORMAT")]
+    #[arg(hide_env = true, hide_default_value = true, hide_possible_values = true)]
     pub log: LogFormat,
 }
 

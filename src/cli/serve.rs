@@ -8,7 +8,7 @@ use super::{CliError, Global};
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// Runs it.
+/// Runs until SIGTERM or Ctrl-C.
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode, CliError> {
     let _settings = global.settings()?;
     Err(CliError::failed("not built into this version"))

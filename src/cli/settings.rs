@@ -2,14 +2,94 @@
 
 use std::process::ExitCode;
 
+use serde::Serialize;
+use toml::Value;
+
 use super::{CliError, Global};
+use crate::{
+    settings::{
+        Language,
+        load::{self, Loaded},
+        shown,
+    },
+    text::say,
+};
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Every value in force, and where it came from; secrets as ***
+    Show,
+    /// Every fault at once, each with its key and place; exit code 2 on any
+    Check,
+    /// A commented example with every key, its meaning, default and variable
+    Example {
+        /// Language of the comments: ru or en [default: the locale's]
+        #[arg(long, value_name = "LANGUAGE", value_parser = ["ru", "en"])]
+        language: Option<String>,
+    },
+}
 
 /// Runs it.
-pub fn run(_args: &Args, global: &Global) -> Result<ExitCode, CliError> {
-    let _settings = global.settings()?;
-    Err(CliError::failed("not built into this version"))
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
+    match &args.command {
+        Command::Example { language } => {
+            let asked = language.as_deref().and_then(Language::parse);
+            let language = asked.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()));
+            print!("{}", crate::settings::example::example(language));
+        }
+        Command::Show => show(&loaded(global)?, global.json)?,
+        Command::Check => check(&loaded(global)?, global)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn loaded(global: &Global) -> Result<Loaded, CliError> {
+    Ok(load::load_with_origins(global.config_path().as_deref())?)
+}
+
+fn show(loaded: &Loaded, json: bool) -> Result<(), CliError> {
+    let lines = shown::lines(loaded);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&lines)?);
+        return Ok(());
+    }
+    let mut section = "";
+    for line in &lines {
+        let head = line.key.split('.').next().unwrap_or_default();
+        if head != section {
+            println!("{}[{head}]", if section.is_empty() { "" } else { "\n" });
+            section = head;
+        }
+        let name = line.key.strip_prefix(head).unwrap_or_default().trim_start_matches('.');
+        let value = line.value.as_ref().map_or_else(|| "(not set)".to_owned(), Value::to_string);
+        println!("{name} = {value:<40} # {}", line.origin);
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Verdict<'a> {
+    warnings: &'a [load::Fault],
+}
+
+fn check(loaded: &Loaded, global: &Global) -> Result<(), CliError> {
+    if global.json {
+        println!("{}", serde_json::to_string_pretty(&Verdict { warnings: &loaded.warnings })?);
+        return Ok(());
+    }
+    for warning in &loaded.warnings {
+        println!("{}: {warning}", say(loaded.language, "check.warning", &[]));
+    }
+    let place = global
+        .config_path()
+        .map_or_else(|| say(loaded.language, "settings.no_file", &[]), |path| path.display().to_string());
+    println!("{}", say(loaded.language, "settings.good", &[("place", &place)]));
+    Ok(())
 }

@@ -1,1 +1,71 @@
-//! Counters for Prometheus.
+//! Names of all metrics, with their units, and the recorder behind `/metrics`.
+//!
+//! Whoever measures writes `metrics::counter!(metrics::CALLS_PUT, …)` with a name of this list, so that no name
+//! is spelled in two ways and each is described.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// FastAGI sessions; label `status` is `CRM_STATUS`.
+pub const AGI_SESSIONS: &str = "perezvon_agi_sessions_total";
+/// Time of a FastAGI session, from accept to the last reply.
+pub const AGI_SECONDS: &str = "perezvon_agi_session_seconds";
+/// FastAGI sessions that got an empty answer because `[agi] max_sessions` were open.
+pub const AGI_REFUSED: &str = "perezvon_agi_refused_total";
+/// Polls of Asterisk's tables.
+pub const POLLS: &str = "perezvon_pbx_polls_total";
+/// Time of one poll.
+pub const POLL_SECONDS: &str = "perezvon_pbx_poll_seconds";
+/// Rows read; label `table` is `cdr` or `cel`.
+pub const ROWS: &str = "perezvon_pbx_rows_total";
+/// Calls that were told whole; label `outcome`.
+pub const CALLS: &str = "perezvon_calls_total";
+/// Calls in the store; label `state`.
+pub const CALLS_KEPT: &str = "perezvon_calls_kept";
+/// Time from a call's end to its registration.
+pub const REGISTER_SECONDS: &str = "perezvon_register_seconds";
+/// Actions carried out; labels `kind` and `state`.
+pub const ACTIONS: &str = "perezvon_actions_total";
+/// Requests to amoCRM; label `status` is the HTTP status, 0 when no answer came.
+pub const CRM_REQUESTS: &str = "perezvon_crm_requests_total";
+/// Time of one request to amoCRM, without waiting for the pace.
+pub const CRM_SECONDS: &str = "perezvon_crm_request_seconds";
+/// Directory entries; label `kind` is `contact`, `company`, `phone` or `lead`.
+pub const DIRECTORY: &str = "perezvon_directory_entries";
+/// MP3 made; label `result` is `ok` or `refused`.
+pub const MP3: &str = "perezvon_mp3_total";
+/// CPU-bound time of one conversion.
+pub const MP3_SECONDS: &str = "perezvon_mp3_seconds";
+/// Health of a part: 1 works or is switched off, 0.5 somebody should look, 0 does not work; label `part`.
+pub const PART: &str = "perezvon_part_up";
+
+const BUCKETS: [f64; 14] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];
+
+/// Installs the recorder for this process; a second call fails, as there is one recorder a process.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
+        .install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(AGI_SESSIONS, "FastAGI sessions, by CRM_STATUS");
+    describe_histogram!(AGI_SECONDS, Unit::Seconds, "FastAGI session, from accept to the last reply");
+    describe_counter!(AGI_REFUSED, "FastAGI sessions answered empty because too many were open");
+    describe_counter!(POLLS, "Polls of Asterisk's tables");
+    describe_histogram!(POLL_SECONDS, Unit::Seconds, "One poll of Asterisk's tables");
+    describe_counter!(ROWS, "Rows read from Asterisk's tables, by table");
+    describe_counter!(CALLS, "Calls told whole, by outcome");
+    describe_gauge!(CALLS_KEPT, "Calls in the store, by state");
+    describe_histogram!(REGISTER_SECONDS, Unit::Seconds, "From a call's end to its registration");
+    describe_counter!(ACTIONS, "Actions carried out, by kind and state");
+    describe_counter!(CRM_REQUESTS, "Requests to amoCRM, by HTTP status (0: no answer)");
+    describe_histogram!(CRM_SECONDS, Unit::Seconds, "One request to amoCRM, without waiting for the pace");
+    describe_gauge!(DIRECTORY, "Directory entries, by kind");
+    describe_counter!(MP3, "MP3 made, by result");
+    describe_histogram!(MP3_SECONDS, Unit::Seconds, "One conversion to MP3");
+    describe_gauge!(PART, "Health of a part: 1 works or is off, 0.5 look at it, 0 does not work");
+}

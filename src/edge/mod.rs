@@ -10,6 +10,7 @@ pub mod pbx_database;
 pub mod poller;
 pub mod recordings;
 pub mod registrar;
+pub mod routing;
 pub mod status;
 pub mod store;
 pub mod web;

@@ -6,13 +6,19 @@
 mod amocrm;
 mod asterisk;
 mod base;
+pub mod catalogue;
 mod company;
+mod cross_check;
+pub mod example;
+mod faults;
 mod listen;
 pub mod load;
 mod recordings;
 mod secret;
+pub mod shown;
 mod span;
 mod store;
+pub mod variables;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,4 +92,11 @@ pub struct Settings {
     pub base: Base,
     /// The task for a missed call.
     pub tasks: Tasks,
+}
+
+impl Settings {
+    /// Language of pages and messages: as set, else the locale's.
+    pub fn language(&self) -> Language {
+        self.ui.language.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
+    }
 }

@@ -61,6 +61,7 @@ pub struct Session {
     status: Option<RouteStatus>,
     refused: u32,
     hung_up: bool,
+    closed: bool,
 }
 
 impl Session {
@@ -73,6 +74,7 @@ impl Session {
             status: None,
             refused: 0,
             hung_up: false,
+            closed: false,
         }
     }
 
@@ -134,7 +136,8 @@ impl Session {
     fn send(&mut self, route: &Route, now: Instant) -> Step {
         self.state = State::Draining;
         self.status = Some(route.status);
-        self.deadline = now + DRAIN;
+        // A side that is closed already has nothing more to say.
+        self.deadline = if self.closed { now } else { now + DRAIN };
         Step::Send(answer(route), self.deadline)
     }
 
@@ -142,6 +145,7 @@ impl Session {
         match event {
             Event::Reply(reply) if !reply.is_success() => self.refused += 1,
             Event::Hangup => self.hung_up = true,
+            Event::Eof => self.closed = true,
             _ => {}
         }
     }
@@ -228,7 +232,10 @@ mod tests {
             let (mut session, opened, _) = asked("route");
             assert_eq!(session.next(event.clone(), opened), Step::WaitUntil(opened + LIMIT));
             assert_eq!(session.hung_up(), event == Event::Hangup);
-            assert!(sent(&session.next(Event::Answer(found()), opened)).ends_with("CRM_STATUS \"found\"\n"));
+            let step = session.next(Event::Answer(found()), opened);
+            assert!(sent(&step).ends_with("CRM_STATUS \"found\"\n"));
+            let drain = if event == Event::Eof { Duration::ZERO } else { DRAIN };
+            assert!(matches!(step, Step::Send(_, until) if until == opened + drain));
         }
     }
 
