@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,7 +16,7 @@ use crate::{
             read::{Pipeline, User},
             request::Urgency,
         },
-        directory::{EntityKind, Known},
+        directory::{Counts, EntityKind, Known},
         phone::{Phone, Phones},
     },
     settings::Settings,
@@ -32,19 +31,6 @@ pub enum LookupFailure {
     /// amoCRM or the network failed.
     #[error(transparent)]
     Failed(#[from] Failure),
-}
-
-/// How much the directory holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Contacts.
-    pub contacts: u64,
-    /// Companies.
-    pub companies: u64,
-    /// Phone numbers.
-    pub phones: u64,
-    /// Open leads.
-    pub leads: u64,
 }
 
 /// The local mirror of the CRM: phone number → contact or company, responsible, open leads.
