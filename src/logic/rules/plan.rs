@@ -17,6 +17,7 @@
 //! read notes; what is lost is only that the server looks for the client itself. Calls of numbers that the CRM does
 //! not have are written nowhere by either way: then the call is skipped with the reason.
 
+mod again;
 mod company;
 mod note;
 
@@ -182,6 +183,11 @@ pub struct Facts<'a> {
     pub client: Option<&'a Known>,
     /// Signed address of the MP3, when a talk was recorded.
     pub link: Option<&'a str>,
+}
+
+/// Why a call is never sent, whatever the CRM knows; none when it is sent.
+pub fn skip_reason(call: &Call, company: &Company<'_>) -> Option<String> {
+    client_number(call, company).err()
 }
 
 /// Decides what one finished call does in the CRM.
