@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Target, Trouble, sweeps::Sweeps, tail::Tail};
 use crate::{
     edge::{
-        clock,
+        clock, metrics as counters,
         pbx_database::{Newest, PbxDatabase},
         store::Put,
     },
@@ -107,8 +107,11 @@ impl Intake {
 
     async fn work(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
         let interval = self.database.settings().poll_interval.0;
-        self.next_read = Instant::now() + interval;
+        let started = Instant::now();
+        self.next_read = started + interval;
         self.read(reading).await?;
+        metrics::counter!(counters::POLLS).increment(1);
+        metrics::histogram!(counters::POLL_SECONDS).record(started.elapsed().as_secs_f64());
         self.collect();
         self.store_due(reading).await?;
         self.tidy(reading).await?;
@@ -162,6 +165,7 @@ impl Intake {
             CdrReading::Key(tail) => idle &= self.read_cdr(tail).await?,
             CdrReading::Sweeps(sweeps) => {
                 let cdr = sweeps.read(&self.database).await?;
+                count("cdr", cdr.len());
                 self.open.push(CallRows { cdr, cel: Vec::new() }, clock::now());
             }
         }
@@ -186,6 +190,7 @@ impl Intake {
             let more = new.len() == PAGE;
             rows.extend(new);
             idle &= rows.is_empty();
+            count("cel", rows.len());
             rows.iter().for_each(|row| tail.saw(row.id, &row.linkedid, Instant::now()));
             self.open.push(CallRows { cel: std::mem::take(&mut rows), cdr: Vec::new() }, clock::now());
             if !more {
@@ -203,6 +208,7 @@ impl Intake {
             let more = new.len() == PAGE;
             rows.extend(new);
             idle &= rows.is_empty();
+            count("cdr", rows.len());
             rows.iter().for_each(|(key, row)| tail.saw(*key, &row.uniqueid, Instant::now()));
             let cdr = std::mem::take(&mut rows).into_iter().map(|(_, row)| row).collect();
             self.open.push(CallRows { cdr, cel: Vec::new() }, clock::now());
@@ -256,7 +262,9 @@ impl Intake {
             let put = self.target.store.put_call(&call, &rows).await?;
             tracing::debug!(call = call.id, outcome = ?call.outcome, ?put, "a call has ended");
             if put != Put::Same {
-                metrics::counter!("perezvon_calls_stored_total").increment(1);
+                let outcome =
+                    serde_json::to_value(call.outcome).ok().and_then(|word| word.as_str().map(str::to_owned));
+                metrics::counter!(counters::CALLS, "outcome" => outcome.unwrap_or_default()).increment(1);
                 self.target.wake.notify_one();
             }
         }
@@ -301,6 +309,10 @@ impl Intake {
         }
         Ok(())
     }
+}
+
+fn count(table: &'static str, rows: usize) {
+    metrics::counter!(counters::ROWS, "table" => table).increment(rows as u64);
 }
 
 fn same_call(a: &CallRows, b: &CallRows) -> bool {
