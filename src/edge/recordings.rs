@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::{converting::Shelf, finding::Source, link::Signer};
-pub use self::{link::BadLink, reason::Reason};
+pub use self::{converting::convert_file, link::BadLink, reason::Reason};
 pub use crate::logic::sound::mp3::Tags;
 use crate::{
     edge::{

@@ -17,7 +17,7 @@ use crate::{
     logic::{
         call::{Call, RecordingState},
         sound::{
-            Coding, Fault, Made, Shape, Sound,
+            self, Coding, Fault, Made, Shape, Sound,
             joining::{Piece, choose},
             mpeg::Mpeg,
         },
@@ -27,6 +27,9 @@ use crate::{
 
 /// Names of files being written begin so; they never look like a finished MP3.
 const UNFINISHED: &str = ".unfinished-";
+/// Recordings are for the service and its group alone.
+const MODE: u32 = 0o640;
+const BUFFER: usize = 64 * 1024;
 /// No conversion takes so long: what is older was left by a killed process.
 const ABANDONED: Duration = Duration::from_secs(6 * 3600);
 /// Times of files and of calls agree about so well.
@@ -80,47 +83,20 @@ impl Shelf {
         let pieces = chosen(gather(source, call, all)?);
         let Some(first) = pieces.first() else { return Err(Reason::Empty) };
         let folder = place.parent().unwrap_or(&self.folder);
-        let wrong = |fault| Reason::of(fault, &first.path, &self.folder);
         fs::create_dir_all(folder).map_err(|error| Reason::writing(&error, &self.folder))?;
-        let mut target = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .permissions(Permissions::from_mode(0o640))
-            .tempfile_in(folder)
-            .map_err(|error| Reason::writing(&error, &self.folder))?;
-        let made = self.fill(&mut target, &pieces, tags).map_err(wrong)?;
-        self.publish(target, &place).map_err(|error| Reason::writing(&error, &self.folder))?;
+        let files: Vec<(&Path, &Shape)> =
+            pieces.iter().map(|piece| (piece.file.as_path(), &piece.shape)).collect();
+        let made = write(&place, &files, self.bitrate, tags, MODE)
+            .and_then(|made| self.settle(folder).map(|()| made).map_err(Fault::Write))
+            .map_err(|fault| Reason::of(fault, &first.path, &self.folder))?;
         debug!(call = call.id, seconds = made.seconds, bytes = made.bytes, "made an MP3");
         Ok(Mp3 { file: place, seconds: made.seconds, bytes: made.bytes })
     }
 
-    fn fill(&self, target: &mut NamedTempFile, pieces: &[Ready], tags: &Tags) -> Result<Made, Fault> {
-        if let [Ready { file, shape: Shape { coding: Coding::Mp3, seconds, .. }, .. }] = pieces {
-            let mut source = finding::open(file).map_err(Fault::Read)?;
-            let bytes = io::copy(&mut source, target).map_err(Fault::Write)?;
-            return Ok(Made { seconds: *seconds, bytes });
-        }
-        let mut sounds = Vec::new();
-        for piece in pieces {
-            let file = finding::open(&piece.file).map_err(Fault::Read)?;
-            sounds
-                .push(Sound::open(BufReader::with_capacity(64 * 1024, file), &piece.file.to_string_lossy())?);
-        }
-        crate::logic::sound::encode(
-            &mut sounds,
-            BufWriter::with_capacity(64 * 1024, target),
-            self.bitrate,
-            tags,
-        )
-    }
-
-    /// fsync the file, rename it, fsync the folders: after a power cut a name still means a whole file.
-    fn publish(&self, target: NamedTempFile, place: &Path) -> io::Result<()> {
-        target.as_file().sync_all()?;
-        target.persist(place).map_err(|error| error.error)?;
-        for folder in place.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.folder)) {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+    /// fsync of the folders that may be new: after a power cut the day is still there.
+    fn settle(&self, folder: &Path) -> io::Result<()> {
+        let new = folder.ancestors().skip(1).take_while(|one| one.starts_with(&self.folder));
+        new.into_iter().try_for_each(|one| File::open(one)?.sync_all())
     }
 
     /// Removes what killed conversions left and, with `keep`, MP3 older than that; says how many files.
@@ -158,6 +134,56 @@ impl Shelf {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// Writes the MP3 of `files` joined to `place`: under a temporary name, fsync, rename, fsync of the folder, so that
+/// the name means a whole file at any instant. An MP3 is copied as it is.
+fn write(
+    place: &Path,
+    files: &[(&Path, &Shape)],
+    bitrate: Bitrate,
+    tags: &Tags,
+    mode: u32,
+) -> Result<Made, Fault> {
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut target = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)
+        .map_err(Fault::Write)?;
+    let made = fill(&mut target, files, bitrate, tags)?;
+    target.as_file().sync_all().map_err(Fault::Write)?;
+    target.persist(place).map_err(|error| Fault::Write(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Fault::Write)?;
+    Ok(made)
+}
+
+fn fill(
+    target: &mut NamedTempFile,
+    files: &[(&Path, &Shape)],
+    bitrate: Bitrate,
+    tags: &Tags,
+) -> Result<Made, Fault> {
+    if let [(file, Shape { coding: Coding::Mp3, seconds, .. })] = files {
+        let mut source = finding::open(file).map_err(Fault::Read)?;
+        let bytes = io::copy(&mut source, target).map_err(Fault::Write)?;
+        return Ok(Made { seconds: *seconds, bytes });
+    }
+    let mut sounds = Vec::new();
+    for (path, _) in files {
+        let file = finding::open(path).map_err(Fault::Read)?;
+        sounds.push(Sound::open(BufReader::with_capacity(BUFFER, file), &path.to_string_lossy())?);
+    }
+    sound::encode(&mut sounds, BufWriter::with_capacity(BUFFER, target), bitrate, tags)
+}
+
+/// One file to one MP3, growing or not.
+///
+/// # Errors
+/// [`Fault::Empty`] and the other faults of the file, [`Fault::Write`] for `output`'s folder.
+pub fn convert_file(input: &Path, output: &Path, bitrate: Bitrate) -> Result<Made, Fault> {
+    let shape = finding::shape_of(input)?;
+    write(output, &[(input, &shape)], bitrate, &Tags::default(), 0o644)
 }
 
 /// A finished MP3 that is whole; a rename put it there, so a first frame is proof enough.

@@ -196,7 +196,7 @@ fn buffered(shape: &Shape) -> Duration {
     Duration::from_secs_f64(samples / f64::from(shape.rate))
 }
 
-fn shape_of(file: &Path) -> Result<Shape, Fault> {
+pub(super) fn shape_of(file: &Path) -> Result<Shape, Fault> {
     let name = file.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
     let mut source = BufReader::new(open(file).map_err(Fault::Read)?);
     Shape::of(&mut source, &name)
