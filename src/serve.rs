@@ -12,18 +12,18 @@ use crate::{
     edge::{
         amocrm::{Amocrm, Failure},
         directory::Directory,
-        fastagi,
+        fastagi, metrics,
         pbx_database::{PbxDatabase, PbxError},
         poller,
         recordings::Library,
-        registrar::Registrar,
+        registrar::{self, Registrar},
+        routing::Routing,
         status::{Board, Health},
         store::{Store, StoreError},
         web,
     },
     logic::{call::Context, phone::Phones},
     settings::Settings,
-    text,
 };
 
 /// How long stopping may take before what still runs is cut off; what it did stands in the store.
@@ -33,7 +33,9 @@ pub const PATIENCE: Duration = Duration::from_secs(9);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Somebody else has the port, or the address is not ours.
-    #[error("cannot listen on {address} ({key}): {error}; another program may hold the port, or the address is not this machine's")]
+    #[error(
+        "cannot listen on {address} ({key}): {error}; another program may hold the port, or the address is not this machine's"
+    )]
     Listen {
         /// Setting that names it.
         key: &'static str,
@@ -68,15 +70,18 @@ impl Sockets {
     /// Binds what the settings name.
     pub async fn bind(settings: &Settings) -> Result<Self, ServeError> {
         let address = settings.http.listen;
-        let http = TcpListener::bind(address)
-            .await
-            .map_err(|error| ServeError::Listen { key: "[http] listen", address, error })?;
+        let http = TcpListener::bind(address).await.map_err(|error| ServeError::Listen {
+            key: "[http] listen",
+            address,
+            error,
+        })?;
         let address = settings.agi.listen;
         let agi = match settings.agi.enabled {
-            true => Some(
-                fastagi::listen(address)
-                    .map_err(|error| ServeError::Listen { key: "[agi] listen", address, error })?,
-            ),
+            true => Some(fastagi::bind(address).map_err(|error| ServeError::Listen {
+                key: "[agi] listen",
+                address,
+                error,
+            })?),
             false => None,
         };
         Ok(Self { http, agi })
@@ -146,8 +151,14 @@ impl Parts {
             }
             false => Some(Amocrm::new(&settings.amocrm, store.clone(), Arc::clone(&board))?),
         };
-        let directory =
-            Directory::open(&settings, store.clone(), amocrm.clone(), Arc::clone(&phones), Arc::clone(&board)).await?;
+        let directory = Directory::open(
+            &settings,
+            store.clone(),
+            amocrm.clone(),
+            Arc::clone(&phones),
+            Arc::clone(&board),
+        )
+        .await?;
         Ok(Self { settings, store, board, phones, library, amocrm, directory })
     }
 }
@@ -162,7 +173,15 @@ pub async fn start(settings: Settings, sockets: Sockets) -> Result<Running, Serv
     let agi = sockets.agi.as_ref().and_then(|listener| listener.local_addr().ok());
     answer(&parts, &taking, sockets.agi);
     let http = serve_pages(&parts, &taking, sockets.http, wake)?;
-    Ok(Running { http, agi, store: parts.store, board: parts.board, directory: parts.directory, taking, finishing })
+    Ok(Running {
+        http,
+        agi,
+        store: parts.store,
+        board: parts.board,
+        directory: parts.directory,
+        taking,
+        finishing,
+    })
 }
 
 fn deliver(parts: &Parts, stage: &Stage, wake: &Arc<Notify>) {
@@ -171,14 +190,16 @@ fn deliver(parts: &Parts, stage: &Stage, wake: &Arc<Notify>) {
     let library = Arc::clone(&parts.library);
     let until = stop.clone();
     stage.spawn(async move { library.run_cleanup(until).await });
-    let registrar = Registrar::new(
-        Arc::clone(&parts.settings),
-        parts.store.clone(),
-        parts.amocrm.clone(),
-        Arc::clone(&parts.directory),
-        Arc::clone(&parts.library),
-        Arc::clone(&parts.board),
-    );
+    let registrar = Registrar::new(registrar::Parts {
+        settings: Arc::clone(&parts.settings),
+        store: parts.store.clone(),
+        amocrm: parts.amocrm.clone(),
+        directory: Arc::clone(&parts.directory),
+        library: Arc::clone(&parts.library),
+        phones: Arc::clone(&parts.phones),
+        board: Arc::clone(&parts.board),
+        language: parts.settings.language(),
+    });
     stage.spawn(registrar.run(Arc::clone(wake), stop));
 }
 
@@ -205,13 +226,9 @@ fn answer(parts: &Parts, stage: &Stage, listener: Option<TcpListener>) {
         parts.board.say("agi", Health::Off, "switched off in [agi] enabled");
         return;
     };
-    let desk = fastagi::Desk::new(
-        Arc::clone(&parts.settings),
-        Arc::clone(&parts.phones),
-        Arc::clone(&parts.directory),
-        Arc::clone(&parts.board),
-    );
-    stage.spawn(fastagi::run(listener, Arc::new(desk), stage.stop.clone()));
+    let routing =
+        Routing::new(Arc::clone(&parts.settings), Arc::clone(&parts.phones), Arc::clone(&parts.directory));
+    stage.spawn(fastagi::run(listener, Arc::new(routing), Arc::clone(&parts.board), stage.stop.clone()));
 }
 
 fn serve_pages(
@@ -233,14 +250,17 @@ fn serve_pages(
         amocrm: parts.amocrm.clone(),
         library: Arc::clone(&parts.library),
         phones: Arc::clone(&parts.phones),
-        language: text::language(&parts.settings.ui),
+        language: parts.settings.language(),
+        // A second service in one process (tests) counts into the first one's recorder.
+        metrics: metrics::install().ok(),
         wake,
     };
     let router = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let (board, stop) = (Arc::clone(&parts.board), stage.stop.clone());
     board.say("http", Health::Ok, format!("http://{address}"));
     stage.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        {
             board.say("http", Health::Fault, format!("the web server ended: {error}; restart the service"));
         }
     });

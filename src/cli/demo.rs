@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{CliError, Global, block_on};
 use crate::{
+    edge::fastagi,
     sandbox::{
         amocrm::{self, Handle, Sandbox},
         pbx::{self, Pbx, Person},
     },
     serve::{self, Running, Sockets},
-    settings::{Employee, Language, Secret, Settings, Span, StoreUrl, Trunk, Ui},
-    text,
+    settings::{Employee, Language, Secret, Settings, Span, StoreUrl, Trunk},
 };
 
 /// Ports that the addresses have when nobody else holds them, so that a bookmark works tomorrow.
@@ -67,7 +67,7 @@ async fn morning(args: &Args) -> Result<ExitCode, CliError> {
         (None, Some(temporary)) => temporary.path().to_path_buf(),
         (None, None) => unreachable!("without --dir there is a temporary folder"),
     };
-    let language = text::language(&Ui::default());
+    let language = Settings::default().language();
     let crm = start_crm(language).await?;
     let sockets = bind().await?;
     let settings = demo_settings(&folder, &crm, &sockets)?;
@@ -111,7 +111,9 @@ async fn wait_for_end(
 
 async fn start_crm(language: Language) -> Result<Handle, CliError> {
     let options = amocrm::Options {
-        users: ["Ольга Лаврова", "Анна Смирнова", "Борис Кузнецов", "Вера Ким", "Глеб Орлов"].map(String::from).to_vec(),
+        users: ["Ольга Лаврова", "Анна Смирнова", "Борис Кузнецов", "Вера Ким", "Глеб Орлов"]
+            .map(String::from)
+            .to_vec(),
         seed_contacts: 60,
         limits: amocrm::Limits::real(),
         language,
@@ -125,7 +127,7 @@ async fn bind() -> Result<Sockets, CliError> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Ok(Sockets {
         http: listen(PAGES_PORT).await?,
-        agi: Some(crate::edge::fastagi::listen(agi).or_else(|_| crate::edge::fastagi::listen(any))?),
+        agi: Some(fastagi::bind(agi).or_else(|_| fastagi::bind(any))?),
     })
 }
 
@@ -151,7 +153,8 @@ fn demo_settings(folder: &Path, crm: &Handle, sockets: &Sockets) -> Result<Setti
     settings.amocrm.token = Secret::new(crm.token());
     settings.amocrm.sync_interval = Span::secs(10);
     settings.trunks = BTreeMap::from([("trunk".to_owned(), Trunk { name: "+7 495 123-45-67".to_owned() })]);
-    settings.employees = staff(crm).map(|(person, user)| (person.number, Employee { user, name: person.name })).collect();
+    settings.employees =
+        staff(crm).map(|(person, user)| (person.number, Employee { user, name: person.name })).collect();
     settings.base.default_user = crm.users().first().map(|user| user.id);
     Ok(settings)
 }

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{CliError, Global};
+use super::{CliError, Global, block_on};
+use crate::serve;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -10,6 +11,9 @@ pub struct Args {}
 
 /// Runs until SIGTERM or Ctrl-C.
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode, CliError> {
-    let _settings = global.settings()?;
-    Err(CliError::failed("not built into this version"))
+    let settings = global.settings()?;
+    block_on(async {
+        serve::run(settings).await?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

@@ -10,13 +10,14 @@ use crate::{
         clock,
         store::{CallFilter, CallState, Store, StoredCall},
     },
-    logic::call::{Call, Outcome},
+    logic::call::Call,
     sandbox::{
         amocrm::{Handle, User},
         pbx::{PbxEvent, Told},
     },
     serve::Running,
     settings::Language,
+    text::say,
 };
 
 /// How the calls came out.
@@ -30,37 +31,24 @@ pub(super) struct Tally {
     pub(super) failed: usize,
 }
 
-/// One sentence in the reader's language.
-fn say(language: Language, ru: &str, en: &str) {
-    println!("{}", either(language, ru, en));
-}
-
-const fn either<'a>(language: Language, ru: &'a str, en: &'a str) -> &'a str {
-    match language {
-        Language::Ru => ru,
-        Language::En => en,
-    }
-}
-
 /// The addresses.
 pub(super) fn greet(language: Language, running: &Running, crm: &Handle, folder: &Path, temporary: bool) {
-    let pages = format!("http://{}", running.http);
+    let line = |key, values: &[(&str, &str)]| println!("{}", say(language, key, values));
+    line("demo.title", &[]);
+    println!();
     let agi = running.agi.map(|address| format!("agi://{address}")).unwrap_or_default();
-    println!("{}\n", either(language, "Перезвон: показ на ненастоящих АТС и amoCRM", "Perezvon: a demo on a pretend PBX and a pretend amoCRM"));
     let rows = [
-        (either(language, "Перезвон", "Perezvon"), pages.as_str()),
-        (either(language, "ненастоящая amoCRM", "pretend amoCRM"), &crm.base_url()),
-        ("FastAGI", &agi),
-        (either(language, "папка", "folder"), &folder.display().to_string()),
+        ("demo.pages", format!("http://{}", running.http)),
+        ("demo.crm", crm.base_url()),
+        ("demo.agi", agi),
+        ("demo.folder", folder.display().to_string()),
     ];
-    for (name, place) in rows {
-        println!("  {name:<20} {place}");
+    for (key, place) in rows {
+        println!("  {:<20} {place}", say(language, key, &[]));
     }
-    if temporary {
-        say(language, "\nПапка временная: --dir сохранит её. Ctrl-C заканчивает.\n", "\nThe folder is temporary: --dir keeps one. Ctrl-C ends it.\n");
-    } else {
-        say(language, "\nCtrl-C заканчивает.\n", "\nCtrl-C ends it.\n");
-    }
+    println!();
+    line(if temporary { "demo.temporary" } else { "demo.kept_folder" }, &[]);
+    println!();
 }
 
 /// Prints until the PBX has ended and each of its calls is told.
@@ -109,7 +97,8 @@ impl LineBoard {
     }
 
     fn rang(&self, client: &str, told: Result<Told, String>, took: Duration) {
-        let client = if client.is_empty() { either(self.language, "номер скрыт", "hidden number").to_owned() } else { format!("+{client}") };
+        let client =
+            if client.is_empty() { say(self.language, "demo.hidden", &[]) } else { format!("+{client}") };
         let route = match told {
             Ok(told) => self.route(&told),
             Err(error) => error,
@@ -118,10 +107,10 @@ impl LineBoard {
     }
 
     fn route(&self, told: &Told) -> String {
-        let nobody = either(self.language, "в CRM нет", "not in the CRM");
+        let nobody = say(self.language, "demo.unknown", &[]);
         let responsible = self.names.get(&told.responsible).map_or("", String::as_str);
         match (told.name.as_str(), told.exten.as_str()) {
-            ("", _) => nobody.to_owned(),
+            ("", _) => nobody,
             (name, "") => format!("{name}; {responsible}"),
             (name, exten) => format!("{name}; {responsible}, {exten}"),
         }
@@ -153,14 +142,7 @@ impl LineBoard {
 
     fn call(&self, call: &Call) -> String {
         let client = call.client.as_deref().unwrap_or("—");
-        let outcome = match call.outcome {
-            Outcome::Talked => either(self.language, "разговор", "talked"),
-            Outcome::Missed => either(self.language, "пропущен", "missed"),
-            Outcome::NoAnswer => either(self.language, "не ответили", "no answer"),
-            Outcome::Busy => either(self.language, "занято", "busy"),
-            Outcome::Failed => either(self.language, "не удался", "failed"),
-            Outcome::NotDialed => either(self.language, "не набран", "not dialled"),
-        };
+        let outcome = say(self.language, &format!("calls.outcome.{}", call.outcome.as_str()), &[]);
         let parties: Vec<&str> =
             call.conversations.iter().filter(|c| c.accepted_at.is_some()).map(|c| c.party.as_str()).collect();
         match call.talked() {
@@ -185,22 +167,20 @@ impl LineBoard {
 
 /// The PBX is done and all is told.
 pub(super) fn sum_up(language: Language, tally: &Tally, exits: bool) {
-    let Tally { registered, skipped, failed } = tally;
-    match language {
-        Language::Ru => println!("\nГотово: занесено {registered}, пропущено по правилам {skipped}, не удалось {failed}."),
-        Language::En => println!("\nDone: {registered} registered, {skipped} skipped by rule, {failed} failed."),
-    }
+    let [registered, skipped, failed] =
+        [tally.registered, tally.skipped, tally.failed].map(|n| n.to_string());
+    let values = [("registered", &*registered), ("skipped", &*skipped), ("failed", &*failed)];
+    println!("\n{}", say(language, "demo.done", &values));
     if !exits {
-        say(language, "Страницы остаются открытыми; Ctrl-C заканчивает.", "The pages stay open; Ctrl-C ends it.");
+        println!("{}", say(language, "demo.pages_stay", &[]));
     }
 }
 
 /// Last words.
 pub(super) fn goodbye(language: Language, kept: Option<&Path>) {
-    match kept {
-        Some(folder) => println!("{} {}", either(language, "\nВсё осталось в", "\nEverything is kept in"), folder.display()),
-        None => say(language, "\nДо свидания.", "\nGoodbye."),
-    }
+    let folder = kept.map(|folder| folder.display().to_string()).unwrap_or_default();
+    let key = if kept.is_some() { "demo.kept" } else { "demo.goodbye" };
+    println!("\n{}", say(language, key, &[("folder", &folder)]));
 }
 
 fn time() -> String {

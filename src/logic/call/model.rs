@@ -35,6 +35,20 @@ pub enum Outcome {
     NotDialed,
 }
 
+impl Outcome {
+    /// The word of the JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Talked => "talked",
+            Self::Missed => "missed",
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+            Self::NotDialed => "not_dialed",
+        }
+    }
+}
+
 /// Where a missed call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
