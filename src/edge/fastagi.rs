@@ -86,8 +86,8 @@ async fn accept(listener: TcpListener, routing: Arc<Routing>, lookups: Handle, s
     let tasks = TaskTracker::new();
     let mut crowded = false;
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(
                     "FastAGI cannot accept a connection: {error}; raise LimitNOFILE when files ran out"
@@ -97,6 +97,10 @@ async fn accept(listener: TcpListener, routing: Arc<Routing>, lookups: Handle, s
             }
         };
         let opened = Instant::now();
+        if !settings.may_ask(peer.ip()) {
+            tracing::warn!("{peer} asked over FastAGI and is not in [agi] allow");
+            continue;
+        }
         // Without it the answer would wait for the acknowledgement of what came before.
         let _ = stream.set_nodelay(true);
         if let Ok(permit) = Arc::clone(&free).try_acquire_owned() {

@@ -6,12 +6,14 @@
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// FastAGI sessions; label `status` is `CRM_STATUS`.
+/// FastAGI sessions; label `status` is `CRM_STATUS`, or `closed` for a connection that asked nothing.
 pub const AGI_SESSIONS: &str = "perezvon_agi_sessions_total";
-/// Time of a FastAGI session, from accept to the last reply.
+/// Time of a FastAGI session, from accept to the answer.
 pub const AGI_SECONDS: &str = "perezvon_agi_session_seconds";
 /// FastAGI sessions that got an empty answer because `[agi] max_sessions` were open.
 pub const AGI_REFUSED: &str = "perezvon_agi_refused_total";
+/// Commands that Asterisk did not carry out (510, 511, 520).
+pub const AGI_REFUSED_COMMANDS: &str = "perezvon_agi_refused_commands_total";
 /// Polls of Asterisk's tables.
 pub const POLLS: &str = "perezvon_pbx_polls_total";
 /// Time of one poll.
@@ -53,8 +55,9 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 
 fn describe() {
     describe_counter!(AGI_SESSIONS, "FastAGI sessions, by CRM_STATUS");
-    describe_histogram!(AGI_SECONDS, Unit::Seconds, "FastAGI session, from accept to the last reply");
+    describe_histogram!(AGI_SECONDS, Unit::Seconds, "FastAGI session, from accept to the answer");
     describe_counter!(AGI_REFUSED, "FastAGI sessions answered empty because too many were open");
+    describe_counter!(AGI_REFUSED_COMMANDS, "Commands that Asterisk did not carry out");
     describe_counter!(POLLS, "Polls of Asterisk's tables");
     describe_histogram!(POLL_SECONDS, Unit::Seconds, "One poll of Asterisk's tables");
     describe_counter!(ROWS, "Rows read from Asterisk's tables, by table");

@@ -6,9 +6,10 @@ use super::directory::{Directory, LookupFailure};
 use crate::{
     logic::{
         phone::{Phone, Phones},
-        rules::route::{Route, Stranger, route, stranger},
+        rules::route::{Route, RouteStatus, Stranger, route, stranger},
     },
     settings::{Language, Settings},
+    text::say,
 };
 
 /// Kept back from the budget of a live look-up, to send the answer.
@@ -37,7 +38,13 @@ pub struct Routing {
 
 impl Routing {
     /// Over what the service shares.
-    pub const fn new(settings: Arc<Settings>, phones: Arc<Phones>, directory: Arc<Directory>) -> Self {
+    pub fn new(settings: Arc<Settings>, phones: Arc<Phones>, directory: Arc<Directory>) -> Self {
+        let mut settings = settings;
+        if settings.ui.language.is_none() {
+            // Asked of the locale once, not while a phone rings.
+            let language = settings.language();
+            Arc::make_mut(&mut settings).ui.language = Some(language);
+        }
         Self { settings, phones, directory }
     }
 
@@ -97,15 +104,15 @@ impl Routing {
     }
 
     fn failure(&self, failure: &LookupFailure) -> Route {
-        let route = match failure {
-            LookupFailure::Timeout => Route::timeout(),
-            LookupFailure::Failed(_) => Route::error(failure.to_string()),
-        };
-        let reason = match (self.settings.ui.language, failure) {
-            (Some(Language::Ru), LookupFailure::Timeout) => "CRM не ответила вовремя".to_owned(),
-            (Some(Language::Ru), LookupFailure::Failed(failure)) => format!("CRM не ответила: {failure}"),
-            _ => failure.to_string(),
-        };
-        Route { reason, ..route }
+        let language = self.settings.ui.language.unwrap_or(Language::En);
+        match failure {
+            LookupFailure::Timeout => {
+                Route::nobody(RouteStatus::Timeout, say(language, "route.timeout", &[]))
+            }
+            LookupFailure::Failed(failure) => {
+                let error = failure.to_string();
+                Route::nobody(RouteStatus::Error, say(language, "route.failed", &[("error", &error)]))
+            }
+        }
     }
 }

@@ -61,6 +61,9 @@ pub struct Agi {
     pub transliterate: bool,
     /// How long "nobody in the CRM has this number" is remembered.
     pub unknown_ttl: Span,
+    /// Asterisk's hosts, which may ask over FastAGI and `GET /route`; this machine always may. Empty: FastAGI answers
+    /// whoever reaches its port, `GET /route` only this machine.
+    pub allow: Vec<IpAddr>,
 }
 
 impl Default for Agi {
@@ -72,6 +75,20 @@ impl Default for Agi {
             max_sessions: 1024,
             transliterate: false,
             unknown_ttl: Span::secs(60),
+            allow: Vec::new(),
         }
+    }
+}
+
+impl Agi {
+    /// Whether FastAGI answers this address.
+    pub fn may_ask(&self, from: IpAddr) -> bool {
+        self.allow.is_empty() || self.is_own(from)
+    }
+
+    /// Whether this is one of Asterisk's hosts or this machine.
+    pub fn is_own(&self, from: IpAddr) -> bool {
+        let from = from.to_canonical();
+        from.is_loopback() || self.allow.iter().any(|allowed| allowed.to_canonical() == from)
     }
 }

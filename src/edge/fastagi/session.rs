@@ -18,7 +18,10 @@ use tokio::{
 use tokio_util::codec::Framed;
 
 use crate::{
-    edge::routing::{Caller, Routing},
+    edge::{
+        metrics::{AGI_REFUSED, AGI_REFUSED_COMMANDS, AGI_SECONDS, AGI_SESSIONS},
+        routing::{Caller, Routing},
+    },
     logic::{
         agi::{AgiCodec, Command, Event, Frame, Malformed, Question, Session, Step, answer},
         rules::route::Route,
@@ -90,6 +93,7 @@ pub(super) async fn turn_away(mut stream: TcpStream, opened: Instant) {
         stream.write_all(text.as_bytes()).await?;
         stream.shutdown().await?;
         count(route.status.as_str(), opened);
+        metrics::counter!(AGI_REFUSED).increment(1);
         let mut rest = [0; 512];
         while stream.read(&mut rest).await? > 0 {}
         Ok::<(), std::io::Error>(())
@@ -206,16 +210,16 @@ fn note_answer(session: &Session, opened: Instant) {
 }
 
 fn count(status: &'static str, opened: Instant) {
-    metrics::counter!("perezvon_agi_sessions_total", "status" => status).increment(1);
-    metrics::histogram!("perezvon_agi_session_duration_seconds").record(opened.elapsed().as_secs_f64());
+    metrics::counter!(AGI_SESSIONS, "status" => status).increment(1);
+    metrics::histogram!(AGI_SECONDS).record(opened.elapsed().as_secs_f64());
 }
 
 fn note_end(session: &Session) {
     if session.status().is_none() {
-        metrics::counter!("perezvon_agi_sessions_total", "status" => "closed").increment(1);
+        metrics::counter!(AGI_SESSIONS, "status" => "closed").increment(1);
     }
     if session.refused() > 0 {
-        metrics::counter!("perezvon_agi_refused_commands_total").increment(u64::from(session.refused()));
+        metrics::counter!(AGI_REFUSED_COMMANDS).increment(u64::from(session.refused()));
         tracing::warn!("Asterisk refused {} of our commands; is it older than 1.8?", session.refused());
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     logic::directory::Known,
-    settings::{Employee, Language, Settings},
+    settings::{Language, Settings},
+    text::say,
 };
 
 use letters::{plain, transliterated};
@@ -110,66 +111,51 @@ pub fn route(known: Option<&Known>, settings: &Settings) -> Route {
 
 /// The route for somebody the CRM is not asked about, or does not know.
 pub fn stranger(who: Stranger<'_>, settings: &Settings) -> Route {
-    let say = |ru: &str, en: &str| in_language(settings, ru, en).to_owned();
-    let mut name = "";
-    let reason = match who {
-        Stranger::Hidden => say("номер скрыт или не похож на номер", "the number is hidden, or is no number"),
-        Stranger::Internal => {
-            say("внутренний номер: CRM не спрашивается", "an extension: the CRM is not asked")
-        }
-        Stranger::Employee(extension) => {
-            name = settings.employees.get(extension).map_or("", |employee| employee.name.as_str());
-            let (ru, en) = ("мобильный сотрудника", "the mobile of employee");
-            format!("{} {extension} ([numbers] mobiles)", in_language(settings, ru, en))
-        }
-        Stranger::Unknown => say("такого номера в CRM нет", "the CRM does not have this number"),
+    let (name, reason) = match who {
+        Stranger::Hidden => ("", because(settings, "route.hidden", &[])),
+        Stranger::Internal => ("", because(settings, "route.internal", &[])),
+        Stranger::Unknown => ("", because(settings, "route.unknown", &[])),
+        Stranger::Employee(extension) => (
+            settings.employees.get(extension).map_or("", |employee| employee.name.as_str()),
+            because(settings, "route.employee", &[("extension", extension)]),
+        ),
     };
     Route { name: displayed(name, settings), ..Route::nobody(RouteStatus::Unknown, reason) }
 }
 
 fn to_responsible(known: &Known, settings: &Settings) -> Route {
     let entity = format!("{}/{}", known.kind.singular(), known.id);
-    let (exten, why) = extension_of(known.responsible, settings);
+    // User 0 is amoCRM's robot: it owns what no person took.
     let responsible = if known.responsible == 0 { String::new() } else { known.responsible.to_string() };
+    let exten = extension_of(known.responsible, settings).unwrap_or_default();
+    let key = match (responsible.as_str(), exten) {
+        ("", _) => "route.robot",
+        (_, "") => "route.no_extension",
+        _ => "route.responsible",
+    };
+    let reason = because(settings, key, &[("entity", &entity), ("user", &responsible), ("extension", exten)]);
     Route {
         status: RouteStatus::Found,
         name: displayed(&known.name, settings),
-        exten,
+        exten: exten.to_owned(),
         responsible,
-        reason: format!("{entity}: {why}"),
         entity,
+        reason,
     }
 }
 
-/// The lowest extension of a CRM user, and the sentence that says so.
-fn extension_of(user: u64, settings: &Settings) -> (String, String) {
-    let ru = settings.ui.language == Some(Language::Ru);
-    if user == 0 {
-        let why = if ru {
-            "ответственный — робот, звонить некому"
-        } else {
-            "owned by the robot, nobody to ring"
-        };
-        return (String::new(), why.to_owned());
-    }
-    let lowest = settings
+/// The lowest extension of a CRM user.
+fn extension_of(user: u64, settings: &Settings) -> Option<&str> {
+    let theirs = settings
         .employees
         .iter()
-        .filter(|(extension, Employee { user: owner, .. })| *owner == user && can_be_dialled(extension))
-        .map(|(extension, _)| extension)
-        .min_by_key(|extension| (extension.len(), extension.as_str()));
-    match (lowest, ru) {
-        (Some(extension), true) => {
-            (extension.clone(), format!("ответственный {user}, внутренний номер {extension}"))
-        }
-        (Some(extension), false) => {
-            (extension.clone(), format!("responsible is user {user}, extension {extension}"))
-        }
-        (None, true) => (String::new(), format!("у ответственного {user} нет номера в [employees]")),
-        (None, false) => {
-            (String::new(), format!("responsible is user {user}, who has no extension in [employees]"))
-        }
-    }
+        .filter(|(extension, employee)| employee.user == user && user != 0 && can_be_dialled(extension));
+    theirs.map(|(extension, _)| extension.as_str()).min_by_key(|extension| (extension.len(), *extension))
+}
+
+fn because(settings: &Settings, key: &str, values: &[(&str, &str)]) -> String {
+    // The locale is the edge's to ask; a service that leaves [ui] language open explains itself in English.
+    say(settings.ui.language.unwrap_or(Language::En), key, values)
 }
 
 /// Nothing that Dial() would read as more than a number.
@@ -191,14 +177,10 @@ fn displayed(name: &str, settings: &Settings) -> String {
     name
 }
 
-fn in_language<'a>(settings: &Settings, ru: &'a str, en: &'a str) -> &'a str {
-    if settings.ui.language == Some(Language::Ru) { ru } else { en }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logic::directory::EntityKind;
+    use crate::{logic::directory::EntityKind, settings::Employee};
 
     fn company(transliterate: bool) -> Settings {
         let mut settings = Settings::default();
@@ -229,7 +211,7 @@ mod tests {
         let route = route(Some(&client("Иван Петров", 7)), &company(false));
         assert_eq!((route.name.as_str(), route.exten.as_str()), ("Иван Петров", "101"));
         assert_eq!((route.responsible.as_str(), route.entity.as_str()), ("7", "contact/123"));
-        assert_eq!(route.reason, "contact/123: responsible is user 7, extension 101");
+        assert_eq!(route.reason, "contact/123: the responsible is user 7, extension 101");
     }
 
     #[test]
