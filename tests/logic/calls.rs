@@ -1,1 +1,155 @@
 //! Real calls' rows against what a person saw.
+//!
+//! `tests/calls/<pbx>/NAME.json` holds the rows and the person's `truth`, `NAME.call.json` the call as we tell it,
+//! reviewed. `PEREZVON_REVIEW=1 cargo test --test logic calls` writes those anew, to be reviewed as a diff.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use perezvon::{
+    logic::call::{Call, CallRows, Context, Direction, MissedAt, Outcome, fold, group},
+    settings::Settings,
+};
+use serde::Deserialize;
+
+/// What a person saw.
+#[derive(Debug, Deserialize)]
+struct Truth {
+    direction: Direction,
+    client: String,
+    did: Option<String>,
+    result: String,
+    talked: BTreeSet<String>,
+    talk: Vec<TruthTalk>,
+    talk_seconds: u32,
+    via: Option<String>,
+    #[serde(default)]
+    voicemail: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct TruthTalk {
+    who: String,
+    seconds: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Fixture {
+    truth: Truth,
+    #[serde(flatten)]
+    rows: CallRows,
+}
+
+fn context() -> Context {
+    Context::from_settings(&Settings::default()).unwrap()
+}
+
+fn fixtures() -> Vec<(PathBuf, Fixture)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls");
+    let mut found = Vec::new();
+    for pbx in fs::read_dir(folder).unwrap() {
+        for file in fs::read_dir(pbx.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.to_string_lossy().ends_with(".call.json") {
+                continue;
+            }
+            let fixture = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            found.push((path, fixture));
+        }
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    assert!(found.len() > 50, "only {} fixtures", found.len());
+    found
+}
+
+fn plus(number: &str) -> String {
+    if number.len() > 5 { format!("+{number}") } else { number.to_owned() }
+}
+
+/// What the call must have in common with the truth, as faults; `slack` in seconds.
+fn faults(call: &Call, truth: &Truth, slack: u32) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut check = |what: &str, got: String, want: String| {
+        if got != want {
+            faults.push(format!("{what}: told {got}, was {want}"));
+        }
+    };
+    let client = Some(&truth.client).filter(|number| !number.is_empty()).map(|number| plus(number));
+    check("direction", format!("{:?}", call.direction), format!("{:?}", truth.direction));
+    check("client", format!("{:?}", call.client), format!("{client:?}"));
+    check("did", format!("{:?}", call.did), format!("{:?}", truth.did));
+    let outcome = match truth.result.as_str() {
+        "answered" => Outcome::Talked,
+        "missed" => Outcome::Missed,
+        "noanswer" => Outcome::NoAnswer,
+        "busy" => Outcome::Busy,
+        "failed" => Outcome::Failed,
+        "not_dialed" => Outcome::NotDialed,
+        other => panic!("{other}"),
+    };
+    check("outcome", format!("{:?}", call.outcome), format!("{outcome:?}"));
+    let accepted = call.conversations.iter().filter(|talk| talk.accepted_at.is_some());
+    let talked: BTreeSet<String> = accepted.clone().map(|talk| talk.party.clone()).collect();
+    let wanted: BTreeSet<String> = truth.talked.iter().map(|who| plus(who)).collect();
+    check("talked", format!("{talked:?}"), format!("{wanted:?}"));
+    if let Some(via) = &truth.via {
+        let told: Vec<_> = accepted.clone().map(|talk| talk.via.as_deref()).collect();
+        check("via", format!("{told:?}"), format!("{:?}", [Some(via)]));
+    }
+    let mailbox = call.missed_at == Some(MissedAt::Voicemail);
+    check("voicemail", mailbox.to_string(), truth.voicemail.to_string());
+    for talk in &truth.talk {
+        let told: u32 =
+            accepted.clone().filter(|told| told.party == plus(&talk.who)).map(|told| told.talk_seconds).sum();
+        if told.abs_diff(talk.seconds) > slack {
+            faults.push(format!("talk with {}: told {told} s, was {} s", talk.who, talk.seconds));
+        }
+    }
+    if call.talk_seconds.abs_diff(truth.talk_seconds) > slack.max(2) {
+        faults.push(format!("talk: told {} s, was {} s", call.talk_seconds, truth.talk_seconds));
+    }
+    faults
+}
+
+fn only_call(rows: CallRows) -> Call {
+    let groups = group(rows);
+    assert_eq!(groups.len(), 1, "one call");
+    fold(&groups[0], &context()).expect("a call")
+}
+
+fn report(faults: Vec<String>) {
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn every_call_comes_out_as_the_person_saw_it() {
+    let mut all = Vec::new();
+    for (path, fixture) in fixtures() {
+        let call = only_call(fixture.rows);
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let pbx = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        all.extend(
+            faults(&call, &fixture.truth, 2).into_iter().map(|fault| format!("{pbx}/{name}: {fault}")),
+        );
+    }
+    report(all);
+}
+
+#[test]
+fn every_call_comes_out_as_reviewed() {
+    let mut all = Vec::new();
+    for (path, fixture) in fixtures() {
+        let told = serde_json::to_string_pretty(&only_call(fixture.rows)).unwrap() + "\n";
+        let reviewed = path.with_extension("call.json");
+        if std::env::var_os("PEREZVON_REVIEW").is_some() {
+            fs::write(&reviewed, &told).unwrap();
+        }
+        if fs::read_to_string(&reviewed).ok().as_ref() != Some(&told) {
+            all.push(format!("{} tells another call than\n{told}", reviewed.display()));
+        }
+    }
+    report(all);
+}

@@ -2,12 +2,28 @@
 //!
 //! [`rows`] are what the tables hold, [`model`] is what comes out.
 
+mod bridge;
+mod cdr_only;
+mod channel;
+mod client;
 mod context;
+mod conversation;
+mod event;
+mod extra;
 mod fold;
 mod group;
+mod leg;
 pub mod model;
+mod name;
 mod open;
+mod outcome;
+mod party;
+mod pause;
+mod recording;
 pub mod rows;
+mod sighting;
+mod story;
+mod time;
 
 pub use context::Context;
 pub use fold::fold;
