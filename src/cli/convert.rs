@@ -29,10 +29,11 @@ struct Report<'a> {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
-    // A trial of one file needs no settings; without them it gets the default bitrate.
-    let bitrate = global
-        .settings()
-        .map_or_else(|_| Recordings::default().bitrate, |settings| settings.recordings.bitrate);
+    let bitrate = match global.config_path() {
+        Some(_) => global.settings()?.recordings.bitrate,
+        // A trial of one file needs no settings.
+        None => Recordings::default().bitrate,
+    };
     let same = fs::canonicalize(&args.input).ok().zip(fs::canonicalize(&args.output).ok());
     if same.is_some_and(|(input, output)| input == output) {
         return Err(CliError::usage("the recording and the MP3 are the same file"));
@@ -52,12 +53,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
     if global.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        let Report { seconds, ratio, .. } = report;
-        println!(
-            "{}: {seconds:.2} s, {} bytes, 1/{ratio:.1} of the recording",
-            args.output.display(),
-            made.bytes
-        );
+        let percent = 100.0 / report.ratio;
+        let output = args.output.display();
+        println!("{output}: {:.2} s, {} bytes, {percent:.0} % of the recording", made.seconds, made.bytes);
     }
     Ok(ExitCode::SUCCESS)
 }
