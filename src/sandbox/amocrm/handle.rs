@@ -1,14 +1,27 @@
 //! Starting and stopping the sandbox, and what a person at the CRM's own screen would do.
 
-use std::{collections::BTreeMap, io, net::SocketAddr};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    card::Origin,
+    door,
     faults::Faults,
-    model::{CallNote, Contact, Kind, Lead, Link, Logged, Note, Popup, Task, Unsorted, User},
+    hook_sender::Sender,
+    model::{Kind, User},
     options::{Integration, Limits, Options},
+    pages, seed,
+    socket::{CuttableListener, Peer},
+    state::State,
 };
+use crate::edge::clock;
 
 /// The pretend amoCRM.
 #[derive(Debug)]
@@ -20,11 +33,50 @@ impl Sandbox {
     /// # Errors
     /// When the listener has no local address.
     pub fn start(listener: TcpListener, options: Options) -> io::Result<Handle> {
-        Ok(Handle {
-            address: listener.local_addr()?,
-            faults: Faults::new(options.seed),
-            integration: options.integration,
-        })
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let faults = Faults::new(options.seed);
+        let mut state = State::new(options, format!("http://{address}"), faults.clone());
+        seed::fill(&mut state, clock::now().timestamp());
+        let desk = Desk { state: Arc::new(Mutex::new(state)), faults, sender: Sender::new(stop.clone()) };
+        let app = pages::router(desk.clone())
+            .fallback(door::enter)
+            .with_state(desk.clone())
+            .into_make_service_with_connect_info::<Peer>();
+        let closing = stop.clone();
+        let task = tokio::spawn(async move {
+            let served = axum::serve(CuttableListener(listener), app)
+                .with_graceful_shutdown(async move { closing.cancelled().await });
+            if let Err(error) = served.await {
+                tracing::error!("sandbox amoCRM stopped: {error}");
+            }
+        });
+        Ok(Handle { address, desk, stop, task: Some(task) })
+    }
+}
+
+/// What every request gets: the account, the switches, the sender of webhooks.
+#[derive(Clone)]
+pub(super) struct Desk {
+    state: Arc<Mutex<State>>,
+    pub(super) faults: Faults,
+    pub(super) sender: Sender,
+}
+
+impl Desk {
+    /// The account, locked.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something is done to the account now, then the webhooks it caused go out.
+    pub(super) fn change<T>(&self, act: impl FnOnce(&mut State, i64) -> T) -> T {
+        let mut state = self.state();
+        let done = act(&mut state, clock::now().timestamp());
+        let posts = std::mem::take(&mut state.outbox);
+        drop(state);
+        self.sender.send(self, posts);
+        done
     }
 }
 
@@ -44,8 +96,15 @@ pub struct Edit {
 /// A running sandbox. Dropping it stops the service.
 pub struct Handle {
     address: SocketAddr,
-    faults: Faults,
-    integration: Integration,
+    pub(super) desk: Desk,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
 }
 
 impl Handle {
@@ -61,135 +120,96 @@ impl Handle {
 
     /// A long-lived token of the administrator, valid for years.
     pub fn token(&self) -> String {
-        String::new()
+        self.desk.state().oauth.long_lived.clone()
     }
 
     /// The registered integration.
     pub fn integration(&self) -> Integration {
-        self.integration.clone()
+        self.desk.state().options.integration.clone()
     }
 
     /// The switches for faults.
     pub fn faults(&self) -> Faults {
-        self.faults.clone()
+        self.desk.faults.clone()
+    }
+
+    /// Sets the request limits from now on, and lifts all blocks.
+    pub fn set_limits(&self, limits: Limits) {
+        let mut state = self.desk.state();
+        state.options.limits = limits;
+        state.limiter.forget();
+    }
+
+    /// What the consent page does when the administrator agrees: a fresh authorization code.
+    pub fn grant_code(&self) -> String {
+        self.desk.change(|state, now| state.oauth_code(now))
+    }
+
+    /// The administrator disables the integration: every token of every kind is refused from now on.
+    pub fn revoke_tokens(&self) {
+        self.desk.state().oauth.revoke_all();
+    }
+
+    /// All access tokens issued so far run out now; refresh tokens stay good.
+    pub fn expire_access_tokens(&self) {
+        self.desk.state().oauth.expire_access();
     }
 
     /// Users as they stand.
     pub fn users(&self) -> Vec<User> {
-        Vec::new()
+        self.desk.state().users.clone()
     }
-
-    /// Stops serving; open connections get a second to end.
-    pub async fn stop(self) {}
-
-    /// Sets the request limits from now on, and lifts all blocks.
-    pub fn set_limits(&self, _limits: Limits) {}
-
-    /// What the consent page does when the administrator agrees: a fresh authorization code.
-    pub fn grant_code(&self) -> String {
-        String::new()
-    }
-
-    /// The administrator disables the integration: every token of every kind is refused from now on.
-    pub fn revoke_tokens(&self) {}
-
-    /// All access tokens issued so far run out now; refresh tokens stay good.
-    pub fn expire_access_tokens(&self) {}
 
     /// Dismisses a user, or takes them back.
-    pub fn set_user_active(&self, _id: u64, _is_active: bool) {}
+    pub fn set_user_active(&self, id: u64, is_active: bool) {
+        if let Some(user) = self.desk.state().users.iter_mut().find(|user| user.id == id) {
+            user.is_active = is_active;
+        }
+    }
 
     /// A person makes a contact or company; answers its id. Webhooks fire.
-    pub fn add_contact(&self, _kind: Kind, _name: &str, _phones: &[&str], _responsible_user_id: u64) -> u64 {
-        0
+    pub fn add_contact(&self, kind: Kind, name: &str, phones: &[&str], responsible_user_id: u64) -> u64 {
+        self.desk.change(|state, now| {
+            let phones = phones.iter().map(|phone| (*phone).to_owned()).collect::<Vec<_>>();
+            state.add_person(kind, name, &phones, responsible_user_id, Origin::person(state, now))
+        })
+    }
+
+    /// A person makes a lead in a status, linked to contacts or companies; answers its id. Webhooks fire.
+    pub fn add_lead(&self, name: &str, status_id: u64, of: &[(Kind, u64)], responsible_user_id: u64) -> u64 {
+        self.desk.change(|state, now| {
+            state.add_deal(name, status_id, of, responsible_user_id, Origin::person(state, now))
+        })
     }
 
     /// A person changes a card; false when there is none. Webhooks fire.
-    pub fn edit(&self, _kind: Kind, _id: u64, _edit: Edit) -> bool {
-        false
+    pub fn edit(&self, kind: Kind, id: u64, edit: Edit) -> bool {
+        self.desk.change(|state, now| state.edit_card(kind, id, &edit, now))
     }
 
     /// A person throws a card into the bin; false when there is none. Webhooks fire.
-    pub fn delete(&self, _kind: Kind, _id: u64) -> bool {
-        false
+    pub fn delete(&self, kind: Kind, id: u64) -> bool {
+        self.desk.change(|state, now| state.delete_card(kind, id, now))
     }
 
     /// A person merges two cards of one kind: `gone` disappears, its numbers, links, notes and tasks go to `kept`.
     /// False when either is missing. Webhooks fire.
-    pub fn merge(&self, _kind: Kind, _kept: u64, _gone: u64) -> bool {
-        false
+    pub fn merge(&self, kind: Kind, kept: u64, gone: u64) -> bool {
+        self.desk.change(|state, now| state.merge_cards(kind, kept, gone, now))
     }
 
     /// A person ticks a task off; false when there is none. Webhooks fire.
-    pub fn complete_task(&self, _id: u64, _result: &str) -> bool {
-        false
+    pub fn complete_task(&self, id: u64, result: &str) -> bool {
+        self.desk.change(|state, now| state.complete_task(id, Some(result), now))
     }
 
-    /// All contacts, the deleted and the hidden too.
-    pub fn contacts(&self) -> Vec<Contact> {
-        Vec::new()
-    }
-
-    /// All companies.
-    pub fn companies(&self) -> Vec<Contact> {
-        Vec::new()
-    }
-
-    /// All leads.
-    pub fn leads(&self) -> Vec<Lead> {
-        Vec::new()
-    }
-
-    /// All notes, oldest first.
-    pub fn notes(&self) -> Vec<Note> {
-        Vec::new()
-    }
-
-    /// All call notes, oldest first.
-    pub fn calls(&self) -> Vec<CallNote> {
-        Vec::new()
-    }
-
-    /// All tasks, oldest first.
-    pub fn tasks(&self) -> Vec<Task> {
-        Vec::new()
-    }
-
-    /// All links, each once.
-    pub fn links(&self) -> Vec<Link> {
-        Vec::new()
-    }
-
-    /// All incoming leads, decided ones too.
-    pub fn unsorted(&self) -> Vec<Unsorted> {
-        Vec::new()
-    }
-
-    /// All pop-ups, oldest first.
-    pub fn popups(&self) -> Vec<Popup> {
-        Vec::new()
-    }
-
-    /// The latest requests (10,000 at most), oldest first.
-    pub fn requests(&self) -> Vec<Logged> {
-        Vec::new()
-    }
-
-    /// How many requests came since the start or the last [`Handle::forget_requests`].
-    pub fn request_count(&self) -> u64 {
-        0
-    }
-
-    /// Empties the log of requests and sets the count to 0.
-    pub fn forget_requests(&self) {}
-
-    /// Pipelines with their statuses: pipeline id → (name, status ids in order).
-    pub fn pipelines(&self) -> BTreeMap<u64, (String, Vec<u64>)> {
-        Default::default()
-    }
-
-    /// Webhook subscriptions: destination, and whether the CRM has disabled it.
-    pub fn webhooks(&self) -> Vec<(String, bool)> {
-        Vec::new()
+    /// Stops serving; open connections get a second to end.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(mut task) = self.task.take() {
+            if tokio::time::timeout(Duration::from_secs(1), &mut task).await.is_err() {
+                task.abort();
+            }
+        }
     }
 }
