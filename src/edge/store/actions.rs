@@ -164,13 +164,17 @@ impl Store {
         rows.into_iter().map(StoredAction::try_from).collect()
     }
 
-    /// Contacts and leads that calls of these clients made or may have made, newest first.
-    pub async fn makings_for(&self, clients: &[String]) -> Result<Vec<(String, StoredAction)>, StoreError> {
+    /// What calls of these clients did, or may have done, of these kinds; newest first, beside its client.
+    pub async fn actions_for(
+        &self,
+        clients: &[String],
+        kinds: &[&str],
+    ) -> Result<Vec<(String, StoredAction)>, StoreError> {
         let rows: Vec<(Option<String>, ActionRow)> = with_connection!(self, |connection| {
             actions::table
                 .inner_join(calls::table.on(calls::id.eq(actions::call_id)))
                 .filter(calls::client.eq_any(clients))
-                .filter(actions::kind.eq_any(["contact", "lead"]))
+                .filter(actions::kind.eq_any(kinds))
                 .filter(actions::state.eq_any([ActionState::Sent.as_str(), ActionState::Done.as_str()]))
                 .select((calls::client, ActionRow::as_select()))
                 .order(actions::id.desc())
@@ -202,6 +206,14 @@ impl Store {
                     Ok::<_, StoreError>(())
                 })
                 .await?;
+        });
+        Ok(())
+    }
+
+    /// Forgets actions that were never sent and that a later plan does without.
+    pub async fn drop_actions(&self, ids: &[i64]) -> Result<(), StoreError> {
+        with_connection!(self, |connection| {
+            diesel::delete(actions::table.filter(actions::id.eq_any(ids))).execute(connection).await?
         });
         Ok(())
     }

@@ -110,6 +110,25 @@ pub struct CallFilter {
     pub before: Option<String>,
 }
 
+/// Calls that ended since a moment, or before it.
+#[derive(Debug, Clone, Copy)]
+pub enum Age {
+    /// At that moment or later.
+    Since(DateTime<Utc>),
+    /// Earlier.
+    Before(DateTime<Utc>),
+}
+
+impl Age {
+    /// Of `ended_at`: from, and before.
+    fn bounds(self) -> (i64, i64) {
+        match self {
+            Self::Since(at) => (at.timestamp(), i64::MAX),
+            Self::Before(at) => (i64::MIN, at.timestamp()),
+        }
+    }
+}
+
 const DEFAULT_LIMIT: u32 = 100;
 
 /// The columns of `calls`, as they stand.
@@ -262,35 +281,35 @@ impl Store {
         Ok(counts)
     }
 
-    /// Waiting calls whose time has come, oldest first: those that ended since `since` (`live`), or before it.
+    /// Waiting calls whose time has come, oldest first.
     pub async fn due_calls(
         &self,
+        age: Age,
         now: DateTime<Utc>,
-        since: DateTime<Utc>,
-        live: bool,
         limit: u32,
     ) -> Result<Vec<StoredCall>, StoreError> {
+        let (from, to) = age.bounds();
         let rows: Vec<CallRow> = with_connection!(self, |connection| {
-            let mut query = calls::table
+            calls::table
                 .filter(calls::state.eq(CallState::Waiting.as_str()))
                 .filter(calls::next_at.le(now.timestamp()))
+                .filter(calls::ended_at.ge(from).and(calls::ended_at.lt(to)))
                 .select(CallRow::as_select())
-                .into_boxed();
-            query = if live {
-                query.filter(calls::ended_at.ge(since.timestamp()))
-            } else {
-                query.filter(calls::ended_at.lt(since.timestamp()))
-            };
-            query.order((calls::started_at, calls::id)).limit(i64::from(limit)).load(connection).await?
+                .order((calls::started_at, calls::id))
+                .limit(i64::from(limit))
+                .load(connection)
+                .await?
         });
         rows.into_iter().map(StoredCall::try_from).collect()
     }
 
     /// When the next waiting call is to be looked at.
-    pub async fn next_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+    pub async fn next_due(&self, age: Age) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let (from, to) = age.bounds();
         let at: Option<i64> = with_connection!(self, |connection| {
             calls::table
                 .filter(calls::state.eq(CallState::Waiting.as_str()))
+                .filter(calls::ended_at.ge(from).and(calls::ended_at.lt(to)))
                 .select(diesel::dsl::min(calls::next_at))
                 .first(connection)
                 .await?
@@ -321,6 +340,20 @@ impl Store {
                     Ok::<_, StoreError>(())
                 })
                 .await?;
+        });
+        Ok(())
+    }
+
+    /// Every waiting call that is due before `until` waits until then, for this reason.
+    pub async fn hold_calls(&self, reason: &str, until: DateTime<Utc>) -> Result<(), StoreError> {
+        with_connection!(self, |connection| {
+            let due = calls::table
+                .filter(calls::state.eq(CallState::Waiting.as_str()))
+                .filter(calls::next_at.lt(until.timestamp()));
+            diesel::update(due)
+                .set((calls::reason.eq(reason), calls::next_at.eq(until.timestamp())))
+                .execute(connection)
+                .await?
         });
         Ok(())
     }

@@ -16,7 +16,7 @@ mod secrets;
 mod seen_rows;
 
 pub use actions::{ActionState, StoredAction};
-pub use calls::{CallFilter, CallState, Put, StoredCall, Turn};
+pub use calls::{Age, CallFilter, CallState, Put, StoredCall, Turn};
 pub use leases::Holder;
 pub use requests::StoredRequest;
 
