@@ -254,6 +254,7 @@ fn serve_pages(
         // A second service in one process (tests) counts into the first one's recorder.
         metrics: metrics::install().ok(),
         wake,
+        doors: web::Doors::default(),
     };
     let router = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let (board, stop) = (Arc::clone(&parts.board), stage.stop.clone());

@@ -55,7 +55,7 @@ fn loaded(global: &Global) -> Result<Loaded, CliError> {
 }
 
 fn show(loaded: &Loaded, json: bool) -> Result<(), CliError> {
-    let lines = shown::lines(loaded);
+    let lines = shown::lines(&loaded.settings, &loaded.origins);
     if json {
         println!("{}", serde_json::to_string_pretty(&lines)?);
         return Ok(());

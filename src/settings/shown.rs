@@ -1,13 +1,15 @@
 //! Settings as people look at them: every value in force, secrets hidden, with where each came from.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use toml::Value;
 
 use super::{
     Settings,
-    catalogue::KEYS,
+    catalogue::{KEYS, Key},
     example::default_of,
-    load::{Loaded, Origin},
+    load::Origin,
 };
 
 /// One value in force.
@@ -19,36 +21,32 @@ pub struct Line {
     pub value: Option<Value>,
     /// Where it came from.
     pub origin: Origin,
+    /// Whether it differs from the default.
+    pub changed: bool,
+    /// Its key in the catalogue.
+    #[serde(skip)]
+    pub catalogue_path: &'static str,
 }
 
-/// All values, in the order of the example.
-pub fn lines(loaded: &Loaded) -> Vec<Line> {
-    let tree = Value::try_from(&loaded.settings).expect("settings are plain TOML");
-    let mut lines = Vec::new();
-    for key in KEYS {
-        if let Some(map) = key.path.strip_suffix(".*") {
-            let entries = default_of(&tree, map).and_then(Value::as_table).into_iter().flatten();
-            lines.extend(
-                entries.map(|(name, value)| line(loaded, format!("{map}.{name}"), Some(value.clone()))),
-            );
-        } else {
-            lines.push(line(loaded, key.path.to_owned(), default_of(&tree, key.path).cloned()));
-        }
-    }
-    lines
+/// All values, in the order of the example; `origins` as [`super::load::Loaded::origins`], empty when not known.
+pub fn lines(settings: &Settings, origins: &BTreeMap<String, Origin>) -> Vec<Line> {
+    let tree = Value::try_from(settings).expect("settings are plain TOML");
+    let defaults = Value::try_from(Settings::default()).expect("settings are plain TOML");
+    KEYS.iter().flat_map(|key| lines_of(key, &tree, &defaults, origins)).collect()
 }
 
-/// The same for settings whose origins are not known: a running service.
-pub fn lines_of(settings: &Settings) -> Vec<Line> {
-    lines(&Loaded {
-        settings: settings.clone(),
-        origins: std::collections::BTreeMap::new(),
-        warnings: Vec::new(),
-        language: super::Language::En,
-    })
-}
-
-fn line(loaded: &Loaded, key: String, value: Option<Value>) -> Line {
-    let origin = loaded.origins.get(&key).cloned().unwrap_or(Origin::Default);
-    Line { key, value, origin }
+fn lines_of(key: &Key, tree: &Value, defaults: &Value, origins: &BTreeMap<String, Origin>) -> Vec<Line> {
+    let one = |path: String, value: Option<&Value>, changed: bool| Line {
+        origin: origins.get(&path).cloned().unwrap_or(Origin::Default),
+        key: path,
+        value: value.cloned(),
+        changed,
+        catalogue_path: key.path,
+    };
+    let Some(map) = key.path.strip_suffix(".*") else {
+        let value = default_of(tree, key.path);
+        return vec![one(key.path.to_owned(), value, value != default_of(defaults, key.path))];
+    };
+    let entries = default_of(tree, map).and_then(Value::as_table).into_iter().flatten();
+    entries.map(|(name, value)| one(format!("{map}.{name}"), Some(value), true)).collect()
 }

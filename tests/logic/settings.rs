@@ -218,7 +218,7 @@ fn a_secret_comes_from_a_file_and_never_shows() {
     )
     .unwrap();
     assert_eq!(loaded.settings.amocrm.token, Secret::new("top-secret"));
-    let shown = serde_json::to_string(&shown::lines(&loaded)).unwrap();
+    let shown = serde_json::to_string(&shown::lines(&loaded.settings, &loaded.origins)).unwrap();
     assert!(shown.contains("***") && shown.contains("PEREZVON__AMOCRM__TOKEN_FILE"));
     assert!(!shown.contains("top-secret") && !shown.contains("hidden"), "{shown}");
     assert!(!format!("{:?}", loaded.settings).contains("hidden"));

@@ -1,15 +1,29 @@
 //! axum: admin pages, recordings, webhooks in, `/route`, health, metrics.
 
+mod access;
+mod api;
+mod health;
+mod pages;
 pub mod recordings;
 mod route;
+mod session;
+mod sign_in;
 mod webhook;
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::Router;
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    middleware,
+    response::Response,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
+
+use access::Visitor;
+pub use session::Doors;
 
 use crate::{
     edge::{amocrm::Amocrm, directory::Directory, recordings::Library, status::Board, store::Store},
@@ -40,12 +54,55 @@ pub struct App {
     pub metrics: Option<PrometheusHandle>,
     /// Wakes the registrar after "try again".
     pub wake: Arc<Notify>,
+    /// Sessions and wrong passwords; `Doors::default()`.
+    pub doors: Doors,
 }
 
 /// All routes of the HTTP port.
 pub fn router(app: App) -> Router {
     let recordings = recordings::router(Arc::clone(&app.library));
-    Router::new().merge(webhook::router()).merge(route::router()).with_state(app).merge(recordings)
+    let guarded = Router::new()
+        .merge(pages::router())
+        .merge(api::router())
+        .merge(health::router())
+        .fallback(pages::not_found)
+        .layer(middleware::from_fn_with_state(app.clone(), access::guard));
+    let open = Router::new()
+        .merge(sign_in::router())
+        .merge(pages::language_router())
+        .merge(pages::assets())
+        .merge(health::open_router());
+    let machines = Router::new().merge(webhook::router()).merge(route::router());
+    guarded
+        .merge(open)
+        .layer(middleware::map_response(with_security_headers))
+        .merge(machines)
+        .with_state(app)
+        .merge(recordings)
+}
+
+/// What makes a browser distrust everything that is not ours.
+async fn with_security_headers(mut response: Response) -> Response {
+    const RULES: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+        media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(RULES));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A text as it may stand in a query or a path segment.
+fn url_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
 }
 
 /// Serves until told to stop, then lets what is under way end. The peer's address is known to handlers:
