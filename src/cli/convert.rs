@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use serde::Serialize;
 
 use super::{CliError, Global};
-use crate::{edge::recordings::convert_file, settings::Recordings};
+use crate::{edge::recordings::convert_file, settings::Settings, text::say};
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -29,17 +29,14 @@ struct Report<'a> {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
-    let bitrate = match global.config_path() {
-        Some(_) => global.settings()?.recordings.bitrate,
-        // A trial of one file needs no settings.
-        None => Recordings::default().bitrate,
-    };
+    // A trial of one file needs no settings.
+    let settings = if global.config_path().is_some() { global.settings()? } else { Settings::default() };
     let same = fs::canonicalize(&args.input).ok().zip(fs::canonicalize(&args.output).ok());
     if same.is_some_and(|(input, output)| input == output) {
         return Err(CliError::usage("the recording and the MP3 are the same file"));
     }
     let input = args.input.display();
-    let made = convert_file(&args.input, &args.output, bitrate)
+    let made = convert_file(&args.input, &args.output, settings.recordings.bitrate)
         .map_err(|fault| CliError::failed(format!("{input}: {fault}")))?;
     let input_bytes = fs::metadata(&args.input)?.len();
     let report = Report {
@@ -53,9 +50,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
     if global.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        let percent = 100.0 / report.ratio;
-        let output = args.output.display();
-        println!("{output}: {:.2} s, {} bytes, {percent:.0} % of the recording", made.seconds, made.bytes);
+        let file = args.output.display().to_string();
+        let (seconds, bytes) = (format!("{:.2}", made.seconds), made.bytes.to_string());
+        let percent = format!("{:.0}", 100.0 / report.ratio);
+        let values = [("file", &*file), ("seconds", &seconds), ("bytes", &bytes), ("percent", &percent)];
+        println!("{}", say(settings.language(), "convert.done", &values));
     }
     Ok(ExitCode::SUCCESS)
 }

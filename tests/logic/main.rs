@@ -1,5 +1,7 @@
 //! Tests of decisions: no socket, file server or clock. Plain `cargo test` runs them all.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
+
 mod calls;
 mod dialogues;
 mod directory;

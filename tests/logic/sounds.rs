@@ -151,14 +151,14 @@ fn g711(samples: &[i16], value: impl Fn(u8) -> i16) -> Vec<u8> {
 
 fn ulaw_value(code: u8) -> i16 {
     let code = !code;
-    let size = ((i16::from(code & 15) << 3) + 132 << (code >> 4 & 7)) - 132;
+    let size = (((i16::from(code & 15) << 3) + 132) << (code >> 4 & 7)) - 132;
     if code & 0x80 != 0 { -size } else { size }
 }
 
 fn alaw_value(code: u8) -> i16 {
     let code = code ^ 0x55;
     let (exponent, mantissa) = (code >> 4 & 7, i16::from(code & 15) << 4);
-    let size = if exponent == 0 { mantissa + 8 } else { mantissa + 264 << (exponent - 1) };
+    let size = if exponent == 0 { mantissa + 8 } else { (mantissa + 264) << (exponent - 1) };
     if code & 0x80 != 0 { size } else { -size }
 }
 

@@ -3,6 +3,8 @@
 //! Cases that concern the store run on SQLite and, when `PEREZVON_TEST_MYSQL` names a server, on MariaDB too;
 //! `tests/run` always sets it.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
+
 mod admin;
 mod amocrm;
 mod commands;

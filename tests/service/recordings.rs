@@ -24,7 +24,7 @@ use perezvon::{
         call::{Call, Detail, Direction, Outcome, Recording, RecordingState},
         sound::mpeg::Mpeg,
     },
-    settings::{Secret, Settings, Span},
+    settings::{Language, Secret, Settings, Span},
 };
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -443,7 +443,10 @@ async fn ask(library: &Arc<Library>, method: Method, path: &str, headers: &[(&st
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = router(Arc::clone(library)).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response = router(Arc::clone(library), Language::Ru)
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
     Answer { status: parts.status, headers: parts.headers, body }

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, BufWriter},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use chrono::DateTime;
@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 
 use super::{Mp3, Reason, Tags, finding, finding::Source, link::safe_name};
 use crate::{
+    edge::metrics,
     logic::{
         call::{Call, RecordingState},
         sound::{
@@ -80,6 +81,22 @@ impl Shelf {
         if let Some(mp3) = finished(&place) {
             return Ok(mp3);
         }
+        let begun = Instant::now();
+        let made = self.make(place, source, call, tags, all);
+        let result = if made.is_ok() { "ok" } else { "refused" };
+        ::metrics::counter!(metrics::MP3, "result" => result).increment(1);
+        ::metrics::histogram!(metrics::MP3_SECONDS).record(begun.elapsed());
+        made
+    }
+
+    fn make(
+        &self,
+        place: PathBuf,
+        source: &Source,
+        call: &Call,
+        tags: &Tags,
+        all: bool,
+    ) -> Result<Mp3, Reason> {
         let pieces = chosen(gather(source, call, all)?);
         let Some(first) = pieces.first() else { return Err(Reason::Empty) };
         let folder = place.parent().unwrap_or(&self.folder);
@@ -145,7 +162,10 @@ fn write(
     tags: &Tags,
     mode: u32,
 ) -> Result<Made, Fault> {
-    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = match place.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
     let mut target = tempfile::Builder::new()
         .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(mode))

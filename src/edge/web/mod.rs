@@ -60,7 +60,7 @@ pub struct App {
 
 /// All routes of the HTTP port.
 pub fn router(app: App) -> Router {
-    let recordings = recordings::router(Arc::clone(&app.library));
+    let recordings = recordings::router(Arc::clone(&app.library), app.language);
     let guarded = Router::new()
         .merge(pages::router())
         .merge(api::router())

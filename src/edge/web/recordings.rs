@@ -23,43 +23,44 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 
 use self::range::Wanted;
-use crate::edge::{
-    clock,
-    recordings::{BadLink, Library},
+use crate::{
+    edge::{
+        clock,
+        recordings::{BadLink, Library},
+    },
+    settings::Language,
+    text::say,
 };
 
 /// One read from the disk.
 const PIECE: usize = 64 * 1024;
 
-const CHANGED: &str = "Ссылка на запись повреждена: откройте её из карточки в CRM ещё раз.\n\
-    The link to this recording was changed: open it from the CRM again.\n";
-const EXPIRED: &str = "Срок действия ссылки на запись истёк.\nThe link to this recording has expired.\n";
-const GONE: &str = "Записи этого звонка здесь нет: она ещё не готова или уже удалена по сроку хранения.\n\
-    This call's recording is not here: it is not ready yet, or was deleted when its time to be kept was over.\n";
-
 /// The route of recordings, ready to be merged.
-pub fn router(library: Arc<Library>) -> Router {
-    Router::new().route("/recordings/{call}/{signature}", get(play).options(preflight)).with_state(library)
+pub fn router(library: Arc<Library>, language: Language) -> Router {
+    let route = get(play).options(preflight);
+    Router::new().route("/recordings/{call}/{signature}", route).with_state((library, language))
 }
 
 async fn play(
-    State(library): State<Arc<Library>>,
+    State((library, language)): State<(Arc<Library>, Language)>,
     extract::Path((call, signature)): extract::Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
     let signature = signature.strip_suffix(".mp3").unwrap_or_default();
+    let plain = |status, key| plain(status, &say(language, key, &[]));
     match library.verify(&call, signature, clock::now()) {
-        Err(BadLink::Changed) => return plain(StatusCode::FORBIDDEN, CHANGED),
-        Err(BadLink::Expired) => return plain(StatusCode::FORBIDDEN, EXPIRED),
+        Err(BadLink::Changed) => return plain(StatusCode::FORBIDDEN, "recording.changed"),
+        Err(BadLink::Expired) => return plain(StatusCode::FORBIDDEN, "recording.expired"),
         Ok(()) => {}
     }
-    let Some(file) = library.finished(&call) else { return plain(StatusCode::NOT_FOUND, GONE) };
+    let gone = || plain(StatusCode::NOT_FOUND, "recording.gone");
+    let Some(file) = library.finished(&call) else { return gone() };
     match send(&file, &headers).await {
         Ok(response) => response,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => plain(StatusCode::NOT_FOUND, GONE),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => gone(),
         Err(error) => {
             tracing::warn!(call, %error, "cannot read an MP3");
-            plain(StatusCode::INTERNAL_SERVER_ERROR, GONE)
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "recording.unreadable")
         }
     }
 }
@@ -146,7 +147,7 @@ fn insert(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text)
-        .into_response()
+fn plain(status: StatusCode, text: &str) -> Response {
+    let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    (status, [kind, (header::CACHE_CONTROL, "no-store")], format!("{text}\n")).into_response()
 }

@@ -57,6 +57,9 @@ impl Parameters {
     }
 }
 
+/// How the ratios of the last frame and of this one make those of a stretch of samples.
+type Mix = fn(i16, i16) -> i16;
+
 /// The memory that one frame leaves to the next.
 pub(super) struct Decoder {
     residual: [i16; HISTORY],
@@ -106,7 +109,7 @@ impl Decoder {
         let ratios = decode_ratios(&parameters.ratios);
         let before = std::mem::replace(&mut self.ratios, ratios);
         // 5.3.3: the filter glides from the ratios of the last frame to those of this one.
-        let glide: [(usize, fn(i16, i16) -> i16); 4] = [
+        let glide: [(usize, Mix); 4] = [
             (13, |old, new| sum(sum(old >> 2, new >> 2), old >> 1)),
             (14, |old, new| sum(old >> 1, new >> 1)),
             (13, |old, new| sum(sum(old >> 2, new >> 2), new >> 1)),
