@@ -73,7 +73,7 @@ fn cel_order(row: &CelRow) -> impl Ord + '_ {
 /// Joins rows into calls by the channels they share, drops duplicates; no row is in two calls.
 /// Calls come in order of their ids, rows in order of time.
 pub fn group(rows: CallRows) -> Vec<CallRows> {
-    let calls = call_of_each(&rows);
+    let calls = call_of_each(&rows.cel.iter().collect::<Vec<_>>(), &rows.cdr.iter().collect::<Vec<_>>());
     let mut groups: BTreeMap<usize, CallRows> = BTreeMap::new();
     let cel_count = rows.cel.len();
     for (row, call) in rows.cel.into_iter().zip(&calls) {
@@ -93,35 +93,40 @@ pub fn group(rows: CallRows) -> Vec<CallRows> {
 }
 
 /// A label for every row, first `cel`'s, then `cdr`'s: rows with the same label are of one call.
-pub(super) fn call_of_each(rows: &CallRows) -> Vec<usize> {
-    let mut joined = Joined::new(rows.cel.len() + rows.cdr.len());
+pub(super) fn call_of_each(cel: &[&CelRow], cdr: &[&CdrRow]) -> Vec<usize> {
+    let mut joined = Joined::new(cel.len() + cdr.len());
     let mut first: HashMap<&str, usize> = HashMap::new();
-    for (index, row) in rows.cel.iter().enumerate() {
-        let bridge = extra::field(&row.extra, "bridge_id");
-        let bridges =
-            ["bridge1_id", "bridge2_id"].into_iter().filter_map(|key| extra::field(&row.extra, key));
-        let own = [row.linkedid.as_str(), row.uniqueid.as_str()];
-        for key in own.into_iter().chain(bridge).chain(bridges).chain(extra::other_channels(row)) {
+    for (index, row) in cel.iter().enumerate() {
+        for key in cel_keys(row) {
             join(&mut joined, &mut first, key, index);
         }
     }
-    let cel = rows.cel.len();
-    for (index, row) in rows.cdr.iter().enumerate() {
-        for key in [row.linkedid.as_str(), row.uniqueid.as_str()] {
-            join(&mut joined, &mut first, key, cel + index);
+    for (index, row) in cdr.iter().enumerate() {
+        for key in cdr_keys(row) {
+            join(&mut joined, &mut first, key, cel.len() + index);
         }
     }
-    for (one, other) in sighting::same_channel(rows) {
+    for (one, other) in sighting::same_channel(cel, cdr) {
         joined.join(one, other);
     }
-    (0..rows.cel.len() + rows.cdr.len()).map(|index| joined.root(index)).collect()
+    (0..cel.len() + cdr.len()).map(|index| joined.root(index)).collect()
+}
+
+/// Ids that only rows of the same call have: linkedids, channels, bridges.
+pub(super) fn cel_keys(row: &CelRow) -> impl Iterator<Item = &str> {
+    let bridges = ["bridge_id", "bridge1_id", "bridge2_id"].into_iter();
+    let named = bridges.filter_map(|key| extra::field(&row.extra, key)).chain(extra::other_channels(row));
+    [row.linkedid.as_str(), row.uniqueid.as_str()].into_iter().chain(named).filter(|key| !key.is_empty())
+}
+
+/// The same for a leg.
+pub(super) fn cdr_keys(row: &CdrRow) -> impl Iterator<Item = &str> {
+    [row.linkedid.as_str(), row.uniqueid.as_str()].into_iter().filter(|key| !key.is_empty())
 }
 
 fn join<'a>(joined: &mut Joined, first: &mut HashMap<&'a str, usize>, key: &'a str, index: usize) {
-    if !key.is_empty() {
-        let other = *first.entry(key).or_insert(index);
-        joined.join(other, index);
-    }
+    let other = *first.entry(key).or_insert(index);
+    joined.join(other, index);
 }
 
 /// Sets that only ever grow together.

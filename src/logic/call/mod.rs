@@ -2,6 +2,7 @@
 //!
 //! [`rows`] are what the tables hold, [`model`] is what comes out.
 
+mod archive;
 mod bridge;
 mod cdr_only;
 mod channel;

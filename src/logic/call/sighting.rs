@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Duration, NaiveDateTime};
 
-use super::{CallRows, extra, group::rough, name};
+use super::{CdrRow, CelRow, extra, group::rough, name};
 
 /// A row that names a channel during a span of time.
 struct Sighting {
@@ -17,9 +17,9 @@ struct Sighting {
 const APART: Duration = Duration::seconds(5);
 
 /// Pairs of rows (`cel`'s indices first, then `cdr`'s) that name the same channel at the same time.
-pub(super) fn same_channel(rows: &CallRows) -> Vec<(usize, usize)> {
+pub(super) fn same_channel(cel: &[&CelRow], cdr: &[&CdrRow]) -> Vec<(usize, usize)> {
     let mut by_name: BTreeMap<&str, Vec<Sighting>> = BTreeMap::new();
-    for (name, sighting) in of_cel(rows).chain(of_cdr(rows)) {
+    for (name, sighting) in of_cel(cel).chain(of_cdr(cdr, cel.len())) {
         if name::is_unique(name) {
             by_name.entry(name::pair(name)).or_default().push(sighting);
         }
@@ -45,8 +45,8 @@ fn joined(mut sightings: Vec<Sighting>) -> Vec<(usize, usize)> {
 }
 
 /// CEL names others by name only where there is no `extra` to name them better.
-fn of_cel(rows: &CallRows) -> impl Iterator<Item = (&str, Sighting)> {
-    rows.cel.iter().enumerate().flat_map(|(index, row)| {
+fn of_cel<'a>(cel: &[&'a CelRow]) -> impl Iterator<Item = (&'a str, Sighting)> {
+    cel.iter().enumerate().flat_map(|(index, row)| {
         let from = rough(&row.eventtime);
         let retriever = extra::field(&row.extra, "retriever");
         let peers = if row.extra.is_empty() { row.peer.as_str() } else { "" };
@@ -58,9 +58,8 @@ fn of_cel(rows: &CallRows) -> impl Iterator<Item = (&str, Sighting)> {
     })
 }
 
-fn of_cdr(rows: &CallRows) -> impl Iterator<Item = (&str, Sighting)> {
-    let cel = rows.cel.len();
-    rows.cdr.iter().enumerate().flat_map(move |(index, row)| {
+fn of_cdr<'a>(cdr: &[&'a CdrRow], cel: usize) -> impl Iterator<Item = (&'a str, Sighting)> {
+    cdr.iter().enumerate().flat_map(move |(index, row)| {
         let from = rough(&row.calldate);
         [row.channel.as_str(), row.dstchannel.as_str()].into_iter().filter_map(move |name| {
             let from = from?;
