@@ -82,7 +82,7 @@ fn talk(story: &Story<'_>, client: &Client, bridged: &Bridged, index: usize) -> 
 }
 
 /// Tries of one party become one: his talks if he talked, else one try from the first to the last.
-fn once_each(tries: Vec<Talk>) -> Vec<Talk> {
+pub(super) fn once_each(tries: Vec<Talk>) -> Vec<Talk> {
     let mut talks: Vec<Talk> = Vec::new();
     for next in tries {
         match talks.iter_mut().rev().find(|talk| talk.party == next.party) {

@@ -25,6 +25,7 @@ pub mod rows;
 mod sighting;
 mod story;
 mod time;
+mod verdict_cdr;
 
 pub use context::Context;
 pub use fold::fold;

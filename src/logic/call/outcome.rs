@@ -153,7 +153,8 @@ fn rang(channel: &Channel) -> bool {
     !(at_once && refused)
 }
 
-const MENUS: [&str; 9] = [
+/// Applications of menus and announcements.
+pub(super) const MENUS: [&str; 9] = [
     "BackGround",
     "Background",
     "WaitExten",

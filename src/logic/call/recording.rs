@@ -9,6 +9,7 @@ use super::{
     bridge::{Bridged, Span},
     client::Client,
     conversation::Talk,
+    leg::Leg,
     story::Story,
 };
 
@@ -32,18 +33,49 @@ pub(super) fn recordings(
 ) -> Vec<Recording> {
     let mut tapes = tapes(story, client, bridged, talks);
     let known: BTreeSet<String> = tapes.iter().map(|tape| file_name(&tape.path).to_owned()).collect();
-    let spoken = talks.iter().any(|talk| talk.accepted_at.is_some());
-    let mut named = BTreeSet::new();
-    for leg in &story.legs {
-        let path = leg.row.recordingfile.trim();
-        if path.is_empty() || known.contains(file_name(path)) || !named.insert(file_name(path).to_owned()) {
-            continue;
-        }
-        let covers = Span { from: leg.start, to: leg.end };
-        tapes.push(Tape { path: path.to_owned(), covers, with_client: true, talked: spoken });
-    }
+    let spoken: Vec<Span> = talks.iter().flat_map(|talk| talk.spans.iter().copied()).collect();
+    let more = tapes_of(&story.legs, |_| true, &spoken);
+    tapes.extend(more.into_iter().filter(|tape| !known.contains(file_name(&tape.path))));
+    in_order(tapes)
+}
+
+/// Files that only the CDR names.
+pub(super) fn named(
+    legs: &[Leg<'_>],
+    of_client: impl Fn(&Leg<'_>) -> bool,
+    spoken: &[Span],
+) -> Vec<Recording> {
+    in_order(tapes_of(legs, of_client, spoken))
+}
+
+fn in_order(mut tapes: Vec<Tape>) -> Vec<Recording> {
     tapes.sort_by(|left, right| order(left).cmp(&order(right)));
     tapes.into_iter().map(told).collect()
+}
+
+/// A file is named by every leg of its channel, so it may cover the time of all of them.
+fn tapes_of(legs: &[Leg<'_>], of_client: impl Fn(&Leg<'_>) -> bool, spoken: &[Span]) -> Vec<Tape> {
+    let mut tapes: Vec<Tape> = Vec::new();
+    for leg in legs {
+        let path = leg.row.recordingfile.trim();
+        if path.is_empty() {
+            continue;
+        }
+        let with_client = of_client(leg);
+        let during = spoken.iter().any(|span| span.from <= leg.end && leg.start <= span.to);
+        let talked = if with_client { during } else { leg.may_be_talk() };
+        match tapes.iter_mut().find(|tape| file_name(&tape.path) == file_name(path)) {
+            Some(tape) => {
+                tape.covers.to = tape.covers.to.max(leg.end);
+                tape.talked |= talked;
+            }
+            None => {
+                let covers = Span { from: leg.start, to: leg.end };
+                tapes.push(Tape { path: path.to_owned(), covers, with_client, talked });
+            }
+        }
+    }
+    tapes
 }
 
 fn order(tape: &Tape) -> impl Ord + '_ {
