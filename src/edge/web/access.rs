@@ -49,7 +49,7 @@ pub(super) fn client(parts: &Parts, trusted: &[IpAddr]) -> Option<IpAddr> {
 
 /// Whether the browser asked for this machine by a name of this machine: a page on the internet can make a
 /// browser here ask for any other name that leads to 127.0.0.1.
-fn asks_for_this_machine(headers: &HeaderMap, uri: &Uri) -> bool {
+pub(super) fn asks_for_this_machine(headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| uri.host());
     let Some(host) = host else { return false };
     let name = match host.strip_prefix('[') {

@@ -72,7 +72,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::language_router())
         .merge(pages::assets())
         .merge(health::open_router());
-    let machines = Router::new().merge(webhook::router()).merge(route::router());
+    let machines = Router::new().merge(webhook::router()).merge(route::router(&app));
     guarded
         .merge(open)
         .layer(middleware::map_response(with_security_headers))
