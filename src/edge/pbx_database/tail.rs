@@ -87,7 +87,7 @@ impl PbxDatabase {
         let query = ask.rows(&format!("WHERE {time} >= ?")).text(times::write(zone.local(since)));
         let rows: Vec<RawCdr> = self.load(&query).await?;
         let ended = ended.map(|at| zone.local(at));
-        let late = |row: &CdrRow| match (ended, times::read(&row.calldate)) {
+        let late = |row: &CdrRow| match (ended, zone.read(&row.calldate)) {
             (Some(ended), Some(began)) => began + TimeDelta::seconds(row.duration) >= ended,
             _ => true,
         };

@@ -21,6 +21,14 @@ impl Zone {
         }
     }
 
+    /// A time as Asterisk's modules write it, on the wall: local, or seconds since 1970 (CEL without `dateformat`).
+    pub(super) fn read(self, text: &str) -> Option<NaiveDateTime> {
+        match text.trim().parse::<f64>() {
+            Ok(seconds) => Some(self.local(DateTime::from_timestamp_millis((seconds * 1000.0) as i64)?)),
+            Err(_) => read(text),
+        }
+    }
+
     /// Found out from rows: (`calldate`, `uniqueid`) of the newest. A leg may begin after its channel, never before,
     /// so the smallest difference is the nearest to the truth; zones are whole quarters of an hour.
     pub(super) fn of_rows<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
@@ -33,7 +41,7 @@ impl Zone {
     }
 }
 
-/// A time as Asterisk's modules write it.
+/// A local time.
 pub(super) fn read(text: &str) -> Option<NaiveDateTime> {
     ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
         .iter()

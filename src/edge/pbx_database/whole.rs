@@ -44,7 +44,7 @@ impl PbxDatabase {
             CallRows { cdr: self.cdr_between(zone, from - wide, to + wide).await?, cel: Vec::new() };
         rows.cel = self.cel_between(zone, from, to).await?;
         let (first, last) = (zone.local(from), zone.local(to));
-        let inside = |time: &str| times::read(time).is_none_or(|time| time >= first && time < last);
+        let inside = |time: &str| zone.read(time).is_none_or(|time| time >= first && time < last);
         let mut whole = CallRows::default();
         for rows in call::group(rows) {
             let touches = rows.cdr.iter().any(|row| inside(&row.calldate)) || !rows.cel.is_empty();
@@ -231,11 +231,14 @@ impl PbxDatabase {
         }
         // A CDR row is written when its channel is gone, at most a longest call after the leg ended.
         let late = if ask.kind == Kind::Cdr { self.settings.max_call.chrono() } else { TimeDelta::zero() };
-        Ok(Range::Keys(self.key_at(ask, from - late).await?, self.key_at(ask, to + late).await? + NEAR))
+        Ok(Range::Keys(
+            self.key_at(ask, zone, from - late).await?,
+            self.key_at(ask, zone, to + late).await? + NEAR,
+        ))
     }
 
     /// A key with no row of that time or later before it, found by halving.
-    async fn key_at(&self, ask: Ask<'_>, time: NaiveDateTime) -> Result<i64, PbxError> {
+    async fn key_at(&self, ask: Ask<'_>, zone: Zone, time: NaiveDateTime) -> Result<i64, PbxError> {
         let key = ask.key();
         let ends: Vec<KeyTime> = self.load(&ask.times(&format!("ORDER BY {key} LIMIT 1"))).await?;
         let newest: Vec<KeyTime> = self.load(&ask.times(&format!("ORDER BY {key} DESC LIMIT 1"))).await?;
@@ -246,7 +249,7 @@ impl PbxDatabase {
             let question = format!("WHERE {key} >= ? AND {key} < ? ORDER BY {key} LIMIT 1");
             let found: Vec<KeyTime> = self.load(&ask.times(&question).number(middle).number(high)).await?;
             match found.first() {
-                Some(row) if !ended_at(row).is_some_and(|end| end >= time) => low = row.key(),
+                Some(row) if !ended_at(row, zone).is_some_and(|end| end >= time) => low = row.key(),
                 _ => high = middle,
             }
         }
@@ -254,8 +257,8 @@ impl PbxDatabase {
     }
 }
 
-fn ended_at(row: &KeyTime) -> Option<NaiveDateTime> {
-    times::read(row.time.as_deref()?).map(|time| time + TimeDelta::seconds(row.length()))
+fn ended_at(row: &KeyTime, zone: Zone) -> Option<NaiveDateTime> {
+    zone.read(row.time.as_deref()?).map(|time| time + TimeDelta::seconds(row.length()))
 }
 
 /// A condition and its values.

@@ -1,9 +1,31 @@
 //! A pretend PBX: writes CDR and CEL rows and WAV files of believable calls, and asks FastAGI as Asterisk would.
+//!
+//! Calls are shapes that a real Asterisk wrote ([`shape`]), played with other people and times ([`play`]).
+//! Tables are those of cdr_sqlite3_custom and cel_sqlite3_custom.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+mod dice;
+mod line;
+mod play;
+mod recorder;
+mod shape;
+mod table;
+mod voice;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use dice::Dice;
+use play::{Counters, Played};
+use shape::{Deck, Shape};
+use table::Tables;
+
+/// The wall clock of the pretend PBX, as in its rows.
+pub const ZONE: chrono_tz::Tz = chrono_tz::Europe::Moscow;
+
+/// Between two calls, seconds of the PBX: a busy morning.
+const GAP: (f64, f64) = (8.0, 60.0);
 
 /// Somebody with a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +43,7 @@ pub struct Options {
     pub folder: PathBuf,
     /// The FastAGI server to ask while a client's call rings.
     pub agi: Option<SocketAddr>,
-    /// How many calls; none means until stopped.
+    /// How many calls; none means until stopped. Whose clients they are: three of four of `clients`, the fourth a stranger.
     pub calls: Option<usize>,
     /// How many times faster than life.
     pub speed: f64,
@@ -81,6 +103,9 @@ pub enum PbxError {
     /// The folder could not be written.
     #[error("the pretend PBX cannot write its folder: {0}")]
     Folder(#[from] std::io::Error),
+    /// Its tables could not be made or filled.
+    #[error("the pretend PBX cannot write its tables: {0}")]
+    Database(String),
 }
 
 /// A running pretend PBX.
@@ -101,9 +126,14 @@ impl Pbx {
     ) -> Result<Self, PbxError> {
         let recordings = options.folder.join("monitor");
         let database = options.folder.join("master.db");
+        tokio::fs::create_dir_all(&recordings).await?;
+        let tables = Arc::new(Tables::open(&database).await?);
+        let options = Arc::new(Options { speed: options.speed.max(0.1), ..options });
         let running = tokio::spawn(async move {
-            let _ = (options, events);
-            stop.cancelled().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = morning(options, tables, events) => {}
+            }
         });
         Ok(Self { database, recordings, running })
     }
@@ -112,5 +142,47 @@ impl Pbx {
     pub async fn ended(self) {
         // A panic in there was reported already.
         let _ = self.running.await;
+    }
+}
+
+/// Calls one after another, several at a time; dropped when stopped, and all calls with it.
+async fn morning(options: Arc<Options>, tables: Arc<Tables>, events: mpsc::Sender<PbxEvent>) {
+    let shapes = shape::all();
+    let mut deck = Deck::new(&shapes, options.seed);
+    let shapes: Vec<Arc<Shape>> = shapes.into_iter().map(|(_, shape)| Arc::new(shape)).collect();
+    let mut dice = Dice::new(options.seed ^ 1);
+    let mut counters = Counters { unique: 1, channel: 1, sequence: 1 };
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..options.calls.unwrap_or(usize::MAX) {
+        if number > 0 {
+            let gap = dice.between(GAP.0, GAP.1) / options.speed;
+            tokio::time::sleep(Duration::from_secs_f64(gap)).await;
+        }
+        let shape = shapes[deck.draw()].clone();
+        let played = Played {
+            options: options.clone(),
+            tables: tables.clone(),
+            counters,
+            dice: Dice::new(dice.next()),
+            shape: shape.clone(),
+        };
+        counters.unique += shape.ids.len();
+        counters.channel += shape.channels;
+        counters.sequence += shape.cdr().count();
+        calls.spawn(played.run(events.clone()));
+        while let Some(done) = calls.try_join_next() {
+            complain(done);
+        }
+    }
+    while let Some(done) = calls.join_next().await {
+        complain(done);
+    }
+}
+
+fn complain(done: Result<Result<(), PbxError>, tokio::task::JoinError>) {
+    match done {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("{error}"),
+        Err(error) => tracing::error!("the pretend PBX dropped a call: {error}"),
     }
 }
