@@ -1,40 +1,76 @@
 //! The directory kept fresh from amoCRM, and live look-ups while a caller waits.
+//!
+//! Memory answers; the store only makes a restart quick. Freshness comes from four sides: a full walk at the first
+//! start, then whatever changed since (`updated_at`, with an overlap), webhooks, and a slow walk over everything that
+//! heals what the others missed (deletions, merges, cards that no list named as changed).
 
-use std::{sync::Arc, time::Duration};
+mod apply;
+mod live;
+mod people;
+mod sync;
+mod walk;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        atomic::{AtomicI64, AtomicU64},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
+use self::{
+    live::Live,
+    people::People,
+    sync::{Places, Round},
+};
 use super::{
     amocrm::{Amocrm, Failure},
-    status::Board,
-    store::{Store, StoreError},
+    status::{Board, Health},
+    store::{DirectoryChanges, Store, StoreError},
 };
 use crate::{
     logic::{
-        crm::{
-            read::{Pipeline, User},
-            request::Urgency,
-        },
-        directory::{Counts, EntityKind, Known},
+        crm::webhook::Changed,
+        directory::{Counts, EntityKind, Index, Known, Listed},
         phone::{Phone, Phones},
     },
     settings::Settings,
 };
 
-/// Why a live look-up brought no answer.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum LookupFailure {
-    /// The budget was used up; the look-up goes on, and what it finds is kept.
-    #[error("amoCRM did not answer in time")]
-    Timeout,
-    /// amoCRM or the network failed.
-    #[error(transparent)]
-    Failed(#[from] Failure),
-}
+pub use live::LookupFailure;
+pub use sync::Progress;
+
+/// Rows read from the store at once: a start must not need twice the memory.
+const PAGE: u32 = 5000;
+/// The most ids that webhooks may queue; the next sync finds the rest.
+const MOST_QUEUED: usize = 20_000;
 
 /// The local mirror of the CRM: phone number → contact or company, responsible, open leads.
-pub struct Directory {}
+pub struct Directory {
+    me: Weak<Self>,
+    index: RwLock<Index>,
+    people: RwLock<People>,
+    live: Live,
+    amocrm: Option<Arc<Amocrm>>,
+    store: Option<Store>,
+    phones: Option<Arc<Phones>>,
+    board: Arc<Board>,
+    sync_interval: Duration,
+    places: Mutex<Places>,
+    round: Mutex<Round>,
+    /// What webhooks named.
+    queued: Mutex<Changed>,
+    hooked: Notify,
+    /// One catch-up at a time; how many have begun, and which of them was the last to end well.
+    turn: tokio::sync::Mutex<()>,
+    begun: AtomicU64,
+    ended: AtomicU64,
+    /// Unix milliseconds; 0 means never.
+    complete_until: AtomicI64,
+}
 
 impl Directory {
     /// Reads what the store holds. Without `amocrm` it stays what it is.
@@ -45,105 +81,186 @@ impl Directory {
         phones: Arc<Phones>,
         board: Arc<Board>,
     ) -> Result<Arc<Self>, StoreError> {
-        let _ = (settings, store, amocrm, phones, board);
-        Ok(Self::empty())
+        let mut directory = Self::bare(board);
+        directory.live = Live::new(settings.agi.unknown_ttl.0);
+        directory.sync_interval = settings.amocrm.sync_interval.0.max(Duration::from_secs(1));
+        directory.phones = Some(phones);
+        directory.amocrm = amocrm;
+        directory.store = Some(store);
+        directory.load().await?;
+        Ok(directory.shared())
     }
 
     /// In memory only, connected to nothing: for tests.
     pub fn empty() -> Arc<Self> {
-        Arc::new(Self {})
+        Self::bare(Arc::default()).shared()
+    }
+
+    fn bare(board: Arc<Board>) -> Self {
+        Self {
+            me: Weak::new(),
+            index: RwLock::default(),
+            people: RwLock::default(),
+            live: Live::new(Duration::from_secs(60)),
+            amocrm: None,
+            store: None,
+            phones: None,
+            board,
+            sync_interval: Duration::from_secs(60),
+            places: Mutex::default(),
+            round: Mutex::default(),
+            queued: Mutex::default(),
+            hooked: Notify::new(),
+            turn: tokio::sync::Mutex::new(()),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            complete_until: AtomicI64::new(0),
+        }
+    }
+
+    fn shared(self) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self { me: me.clone(), ..self })
+    }
+
+    async fn load(&mut self) -> Result<(), StoreError> {
+        let Some(store) = self.store.clone() else { return Ok(()) };
+        sync::forget_other_account(&store, self.amocrm.as_deref()).await?;
+        self.places = Mutex::new(sync::kept_places(&store).await?);
+        let index = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for kind in [EntityKind::Contact, EntityKind::Company] {
+            let mut after = 0;
+            loop {
+                let cards = store.directory_cards(kind, after, PAGE).await?;
+                let Some(last) = cards.last() else { break };
+                after = last.id;
+                for card in &cards {
+                    index.put(card);
+                }
+            }
+        }
+        let mut after = 0;
+        loop {
+            let leads = store.directory_leads(after, PAGE).await?;
+            let Some((last, _)) = leads.last() else { break };
+            after = last.id;
+            for (lead, owners) in &leads {
+                index.put_lead(lead, Some(owners));
+            }
+        }
+        let people = People::load(&store).await?;
+        *self.people.get_mut().unwrap_or_else(PoisonError::into_inner) = people;
+        Ok(())
     }
 
     /// The one to whom the number belongs, from memory; the rule that chooses among several stands in
     /// [`crate::logic::directory`]. Microseconds.
     pub fn find(&self, phone: &Phone) -> Option<Known> {
-        let _ = phone;
-        None
+        self.index().find(phone.number())
     }
 
     /// Everybody with the number, best first.
     pub fn all(&self, phone: &Phone) -> Vec<Known> {
-        self.find(phone).into_iter().collect()
+        self.index().all(phone.number())
     }
 
     /// One contact or company, from memory.
     pub fn find_by_id(&self, kind: EntityKind, id: u64) -> Option<Known> {
-        let _ = (kind, id);
-        None
-    }
-
-    /// Asks amoCRM, as urgent as a ringing phone; waits no longer than `budget`. One question a number at a time.
-    /// "Nobody" is remembered for `[agi] unknown_ttl`; whatever is found is kept.
-    pub async fn lookup_live(&self, phone: &Phone, budget: Duration) -> Result<Option<Known>, LookupFailure> {
-        let _ = (phone, budget);
-        Ok(None)
-    }
-
-    /// As [`Self::lookup_live`], but never answers from what it remembers as unknown: to ask before something
-    /// is created.
-    pub async fn lookup_again(
-        &self,
-        phone: &Phone,
-        budget: Duration,
-    ) -> Result<Option<Known>, LookupFailure> {
-        self.lookup_live(phone, budget).await
+        self.index().get((kind, id))
     }
 
     /// Keeps what is now known, in memory at once, then in the store: after something was created or read.
     /// Replaces the entity's phones and leads.
     pub async fn learn(&self, known: Known) {
-        let _ = known;
+        let changes = self.take_known(&known);
+        self.keep(changes).await;
+    }
+
+    fn take_known(&self, known: &Known) -> DirectoryChanges {
+        let listed = Listed::from(known);
+        let owner = listed.owner();
+        let mut index = self.index_mut();
+        let mut changes = DirectoryChanges::default();
+        if index.put(&listed) {
+            changes.cards.push(listed);
+        }
+        let mut touched = Vec::new();
+        for lead in &known.leads {
+            let mut owners = index.lead(lead.id).map(|(_, owners)| owners).unwrap_or_default();
+            if !owners.contains(&owner) {
+                owners.push(owner);
+            }
+            if index.put_lead(lead, Some(&owners)) {
+                touched.push(lead.id);
+            }
+        }
+        let ids: Vec<u64> = known.leads.iter().map(|lead| lead.id).collect();
+        touched.extend(index.set_leads(owner, &ids));
+        changes.leads.extend(touched.into_iter().filter_map(|id| index.lead(id)));
+        drop(index);
+        self.live.no_longer_unknown(&Listed::from(known).phones);
+        changes
     }
 
     /// Drops an entity that the CRM no longer has (a 204 on its id).
     pub async fn forget(&self, kind: EntityKind, id: u64) {
-        let _ = (kind, id);
+        if self.index_mut().remove((kind, id)) {
+            let changes = DirectoryChanges { gone_cards: vec![(kind, id)], ..DirectoryChanges::default() };
+            self.keep(changes).await;
+        }
+    }
+
+    /// What webhooks named: read again soon. Never blocks.
+    pub fn hear(&self, changed: Changed) {
+        if changed.is_empty() {
+            return;
+        }
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        if queued.len() < MOST_QUEUED {
+            queued.join(changed);
+        }
+        drop(queued);
+        self.hooked.notify_one();
     }
 
     /// Up to when the directory holds everything the CRM held: who is not in it was not in the CRM then.
     /// None before the first full sync.
     pub fn complete_until(&self) -> Option<DateTime<Utc>> {
-        None
-    }
-
-    /// Reads, now, all that changed in the CRM since the last sync (contacts, companies, open leads): before
-    /// contacts or leads are created, so that one made by hand seconds ago is not doubled. Callers that come while
-    /// one runs share the next one. Gives [`Self::complete_until`] after it, none before the first full sync.
-    pub async fn catch_up(&self, urgency: Urgency) -> Result<Option<DateTime<Utc>>, Failure> {
-        let _ = urgency;
-        Ok(self.complete_until())
+        match self.complete_until.load(std::sync::atomic::Ordering::Acquire) {
+            0 => None,
+            milliseconds => DateTime::from_timestamp_millis(milliseconds),
+        }
     }
 
     /// How much it holds.
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        self.index().counts()
     }
 
-    /// Whether a user may be made responsible: known and active, or users could not be read yet.
-    pub fn user_is_active(&self, user: u64) -> bool {
-        let _ = user;
-        true
+    /// Writes to the store; memory is right even when that fails, and the next sync mends the store.
+    async fn keep(&self, changes: DirectoryChanges) {
+        let Some(store) = &self.store else { return };
+        if let Err(error) = store.keep_directory(&changes).await {
+            self.board.say(
+                "directory",
+                Health::Warning,
+                format!("changes are not kept over a restart: {error}"),
+            );
+        }
     }
 
-    /// A user by id.
-    pub fn user(&self, user: u64) -> Option<User> {
-        let _ = user;
-        None
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All users, as last read.
-    pub fn users(&self) -> Vec<User> {
-        Vec::new()
+    fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All pipelines, as last read.
-    pub fn pipelines(&self) -> Vec<Pipeline> {
-        Vec::new()
+    fn queued(&self) -> MutexGuard<'_, Changed> {
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the directory fresh until `stop`: full sync at the first start, then changes, webhooks and
-    /// deletions; says how it goes on the board as `directory`.
-    pub async fn run_sync(self: Arc<Self>, stop: CancellationToken) {
-        stop.cancelled().await;
+    fn amocrm(&self) -> Result<&Arc<Amocrm>, Failure> {
+        self.amocrm.as_ref().ok_or_else(|| Failure::NotConnected("the directory has no account".to_owned()))
     }
 }

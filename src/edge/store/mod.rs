@@ -8,6 +8,7 @@
 mod actions;
 mod calls;
 mod cursors;
+mod directory;
 mod intake;
 mod leases;
 mod requests;
@@ -17,6 +18,7 @@ mod seen_rows;
 
 pub use actions::{ActionState, StoredAction};
 pub use calls::{Age, CallFilter, CallState, Put, StoredCall, Turn};
+pub use directory::DirectoryChanges;
 pub use leases::Holder;
 pub use requests::StoredRequest;
 
