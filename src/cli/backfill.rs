@@ -1,17 +1,51 @@
-//! `perezvon backfill`: registers calls that were missed.
+//! `perezvon backfill`: registers calls that were missed. Safe to repeat: a call that is known is not sent again.
+//!
+//! The calls are put into the store like the poller's; a running service delivers them. When none runs on this store,
+//! this command delivers them itself.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
 
-use super::{CliError, Global};
+use chrono::{DateTime, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{CliError, Global, block_on, calls::days, moment::moment};
+use crate::{
+    edge::{
+        amocrm::Amocrm,
+        clock,
+        directory::Directory,
+        pbx_database::PbxDatabase,
+        recordings::Library,
+        registrar::{self, Registrar},
+        status::Board,
+        store::{CallState, Put, Store},
+    },
+    logic::{
+        call::{self, Call, CallRows, Context},
+        phone::{Phone, Phones},
+        rules::plan::{Company, Facts, Plan, plan},
+    },
+    settings::{Language, Settings},
+    text::say,
+};
+
+/// A scan of a table without an index may take its time; a person is waiting and can stop it.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Calls that are looked after at a time; they are delivered in order.
+const MOST_WATCHED: usize = 2_000;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Beginning: `2026-11-20`, `2026-11-20 09:30`, RFC 3339, `yesterday`, `2h` (ago)
-    #[arg(long, value_name = "TIME")]
+    /// Beginning: `2026-11-20`, `"2026-11-20 09:30"`, RFC 3339, `yesterday`, `2h` (ago)
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub from: String,
     /// End, the same forms or `now`
-    #[arg(long, value_name = "TIME", default_value = "now")]
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
     pub to: String,
     /// Only say what would be done
     #[arg(long)]
@@ -19,13 +53,285 @@ pub struct Args {
     /// Only calls this extension took part in
     #[arg(long, value_name = "N")]
     pub extension: Option<String>,
-    /// Also calls that are registered or skipped already
+    /// Look again at calls that are known, whatever became of them: what stands in the CRM is mended, not doubled
     #[arg(long)]
     pub again: bool,
 }
 
+/// A call of the period, and its rows.
+struct Found {
+    call: Call,
+    rows: CallRows,
+}
+
+/// What became of the period.
+#[derive(Debug, Default)]
+struct Tally {
+    found: usize,
+    new: usize,
+    changed: usize,
+    again: usize,
+    states: BTreeMap<&'static str, usize>,
+}
+
 /// Runs it.
-pub fn run(_args: &Args, global: &Global) -> Result<ExitCode, CliError> {
-    let _settings = global.settings()?;
-    Err(CliError::failed("not built into this version"))
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
+    let settings = global.settings()?;
+    let (now, zone) = (clock::now(), settings.pbx.timezone);
+    let from = moment(&args.from, now, zone).map_err(CliError::usage)?;
+    let to = moment(&args.to, now, zone).map_err(CliError::usage)?;
+    if from >= to {
+        return Err(CliError::usage(format!("--from {} is not before --to {}", args.from, args.to)));
+    }
+    if settings.pbx.database_url.is_none() {
+        return Err(CliError::usage(say(settings.language(), "backfill.no_pbx", &[])));
+    }
+    let period = Period { settings: Arc::new(settings), args, from, to };
+    block_on(async {
+        if args.dry_run {
+            return dry_run(&period, global.json).await;
+        }
+        let tally = register(&period).await?;
+        print_tally(&period.settings, &tally, global.json);
+        let failed = tally.states.get(CallState::Failed.as_str()).copied().unwrap_or(0);
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+/// What is to be filled.
+struct Period<'a> {
+    settings: Arc<Settings>,
+    args: &'a Args,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+}
+
+impl Period<'_> {
+    /// Calls of one day that have ended.
+    async fn day(
+        &self,
+        database: &PbxDatabase,
+        context: &Context,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Vec<Found>, CliError> {
+        let rows = database.calls_between(from, to).await?;
+        let found = rows.into_iter().filter_map(|rows| {
+            let call = call::fold(&rows, context)?;
+            let began_here = call.started_at >= from && call.started_at < to;
+            let wanted = began_here && self.is_over(&call, &rows) && self.took_part(&call);
+            wanted.then_some(Found { call, rows })
+        });
+        Ok(found.collect())
+    }
+
+    /// A call that still goes on is the poller's.
+    fn is_over(&self, call: &Call, rows: &CallRows) -> bool {
+        let (pbx, now) = (&self.settings.pbx, clock::now());
+        if rows.cel.is_empty() {
+            return call.ended_at + pbx.quiet.chrono() < now;
+        }
+        call::is_complete(rows) || call.started_at + pbx.max_call.chrono() < now
+    }
+
+    fn took_part(&self, call: &Call) -> bool {
+        self.args.extension.as_ref().is_none_or(|extension| {
+            call.conversations
+                .iter()
+                .any(|one| one.party == *extension || one.via.as_ref() == Some(extension))
+        })
+    }
+
+    async fn database(&self) -> Result<PbxDatabase, CliError> {
+        Ok(PbxDatabase::connect(&self.settings.pbx).await?.with_patience(PATIENCE))
+    }
+}
+
+/// Puts the calls into the store, and sees to it that they are delivered.
+async fn register(period: &Period<'_>) -> Result<Tally, CliError> {
+    let settings = &period.settings;
+    let database = period.database().await?;
+    let context = Context::from_settings(settings).map_err(CliError::usage)?;
+    let store = Store::open(&settings.store.url).await?;
+    let library = Arc::new(Library::open(settings, &store).await?);
+    let (mut tally, mut ids) = (Tally::default(), Vec::new());
+    let bar = bar(settings.language(), "backfill.reading", days(period.from, period.to).count());
+    for day in days(period.from, period.to) {
+        for Found { mut call, rows } in period.day(&database, &context, day).await? {
+            library.probe_call(&mut call).await;
+            match store.put_call(&call, &rows).await? {
+                Put::New => tally.new += 1,
+                Put::Changed => tally.changed += 1,
+                Put::Same if period.args.again => {
+                    store.retry_call(&call.id).await?;
+                    tally.again += 1;
+                }
+                Put::Same => {}
+            }
+            ids.push(call.id);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    tally.found = ids.len();
+    let stop = CancellationToken::new();
+    let parts = parts(settings, store.clone(), library).await?;
+    let sync = tokio::spawn(Arc::clone(&parts.directory).run_sync(stop.clone()));
+    let wake = Arc::new(Notify::new());
+    let delivery = tokio::spawn(Registrar::new(parts).run(wake, stop.clone()));
+    let watched = watch(settings, &store, ids, &mut tally).await;
+    stop.cancel();
+    let _ = tokio::join!(sync, delivery);
+    watched?;
+    Ok(tally)
+}
+
+async fn parts(
+    settings: &Arc<Settings>,
+    store: Store,
+    library: Arc<Library>,
+) -> Result<registrar::Parts, CliError> {
+    let board = Arc::new(Board::default());
+    let phones = Arc::new(Phones::new(&settings.numbers).map_err(CliError::usage)?);
+    let amocrm = match settings.amocrm.base_url.is_empty() {
+        true => None,
+        false => Some(Amocrm::new(&settings.amocrm, store.clone(), Arc::clone(&board))?),
+    };
+    let directory =
+        Directory::open(settings, store.clone(), amocrm.clone(), Arc::clone(&phones), Arc::clone(&board))
+            .await?;
+    Ok(registrar::Parts {
+        settings: Arc::clone(settings),
+        store,
+        amocrm,
+        directory,
+        library,
+        phones,
+        board,
+        language: settings.language(),
+    })
+}
+
+/// Until no call waits for the CRM any more, or a person stops it; the rest is delivered at the next start.
+async fn watch(
+    settings: &Settings,
+    store: &Store,
+    mut waiting: Vec<String>,
+    tally: &mut Tally,
+) -> Result<(), CliError> {
+    let bar = bar(settings.language(), "backfill.delivering", waiting.len());
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(interrupt);
+    loop {
+        let looked_at = waiting.len().min(MOST_WATCHED);
+        let states = store.states_of(&waiting[..looked_at]).await?;
+        let mut why = String::new();
+        waiting.retain(|id| match states.get(id) {
+            Some((CallState::Waiting, reason)) => {
+                if why.is_empty() {
+                    why.clone_from(reason);
+                }
+                true
+            }
+            Some((state, _)) => {
+                *tally.states.entry(state.as_str()).or_default() += 1;
+                bar.inc(1);
+                false
+            }
+            None => true,
+        });
+        bar.set_message(why);
+        if waiting.is_empty() {
+            break;
+        }
+        tokio::select! {
+            _ = &mut interrupt => break,
+            () = tokio::time::sleep(Duration::from_millis(300)) => {}
+        }
+    }
+    if !waiting.is_empty() {
+        tally.states.insert(CallState::Waiting.as_str(), waiting.len());
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// What each call would do, as far as the directory knows the clients; touches nothing.
+async fn dry_run(period: &Period<'_>, json: bool) -> Result<ExitCode, CliError> {
+    let settings = &period.settings;
+    let database = period.database().await?;
+    let context = Context::from_settings(settings).map_err(CliError::usage)?;
+    let store = Store::open(&settings.store.url).await?;
+    let phones = Arc::new(Phones::new(&settings.numbers).map_err(CliError::usage)?);
+    let board = Arc::new(Board::default());
+    let directory = Directory::open(settings, store.clone(), None, Arc::clone(&phones), board).await?;
+    let language = settings.language();
+    let company = Company { settings, phones: &phones, active_users: None, language };
+    let mut count = 0;
+    for day in days(period.from, period.to) {
+        for Found { call, .. } in period.day(&database, &context, day).await? {
+            let phone = call.client.as_deref().and_then(Phone::from_canonical);
+            let client = phone.and_then(|phone| directory.find(&phone));
+            let facts = Facts { call: &call, key: &call.id, client: client.as_ref(), link: None };
+            let state = store.call(&call.id).await?.map(|known| known.state);
+            println!("{}", would(&call, state, &plan(&facts, &company), language, json));
+            count += 1;
+        }
+    }
+    if !json {
+        let n = count.to_string();
+        println!("{}", say(language, "backfill.would", &[("n", &n)]));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line of the dry run.
+fn would(call: &Call, state: Option<CallState>, plan: &Plan, language: Language, json: bool) -> String {
+    if json {
+        let state = state.map(CallState::as_str);
+        return json!({"id": call.id, "client": call.client, "state": state, "plan": plan}).to_string();
+    }
+    let what = match (state, &plan.skip) {
+        (Some(state), _) => say(language, &format!("state.{}", state.as_str()), &[]),
+        (None, Some(why)) => why.clone(),
+        (None, None) => plan
+            .actions
+            .iter()
+            .map(|planned| say(language, &format!("explain.{}", planned.action.kind()), &[]))
+            .collect::<Vec<_>>()
+            .join(" + "),
+    };
+    format!("{}  {}  {what}", call.id, call.client.as_deref().unwrap_or("–"))
+}
+
+fn print_tally(settings: &Settings, tally: &Tally, json: bool) {
+    let Tally { found, new, changed, again, states } = tally;
+    if json {
+        println!(
+            "{}",
+            json!({"found": found, "new": new, "changed": changed, "again": again, "states": states})
+        );
+        return;
+    }
+    let count = |state: CallState| states.get(state.as_str()).copied().unwrap_or(0).to_string();
+    let values = [
+        ("found", found.to_string()),
+        ("new", (new + changed + again).to_string()),
+        ("registered", count(CallState::Registered)),
+        ("skipped", count(CallState::Skipped)),
+        ("waiting", count(CallState::Waiting)),
+        ("failed", count(CallState::Failed)),
+    ];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    println!("{}", say(settings.language(), "backfill.done", &values));
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(language: Language, key: &str, length: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {eta} {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let length = u64::try_from(length).unwrap_or_default();
+    ProgressBar::new(length).with_style(style).with_prefix(say(language, key, &[]))
 }

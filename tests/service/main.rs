@@ -8,6 +8,7 @@
 mod admin;
 mod amocrm;
 mod commands;
+mod delivery_lab;
 mod demo;
 mod directory;
 mod exactly_once;

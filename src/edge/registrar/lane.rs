@@ -19,7 +19,7 @@ use crate::{
 /// A call that ended so long ago is live: somebody may be waiting to see it.
 const LIVE: TimeDelta = TimeDelta::minutes(10);
 /// A round in progress gets so long after the order to stop.
-const DRAIN: Duration = Duration::from_secs(8);
+const DRAIN: Duration = Duration::from_secs(4);
 /// How often the store is asked for due calls when nobody woke us: another process may have put some there.
 const TICK: Duration = Duration::from_secs(3);
 

@@ -17,7 +17,10 @@ use super::{
     work::Work,
 };
 use crate::{
-    edge::store::{ActionState, CallState, StoreError, StoredAction, StoredCall},
+    edge::{
+        clock, metrics as counters,
+        store::{ActionState, CallState, StoreError, StoredAction, StoredCall},
+    },
     logic::{
         crm::{payload::Target, request::Urgency},
         rules::plan::{Company, Facts, Plan, plan, skip_reason},
@@ -264,7 +267,10 @@ impl<'a> Round<'a> {
         let turns: Vec<_> = self.jobs.iter().map(Job::turn).collect();
         self.registrar.parts.store.turn_calls(&turns).await?;
         for (job, turn) in self.jobs.iter().zip(&turns).filter(|(_, turn)| turn.state != CallState::Waiting) {
-            metrics::counter!("perezvon_calls_total", "state" => turn.state.as_str()).increment(1);
+            if turn.state == CallState::Registered && self.urgency == Urgency::Live {
+                let took = clock::now() - job.stored.call.ended_at;
+                metrics::histogram!(counters::REGISTER_SECONDS).record(took.as_seconds_f64());
+            }
             let client = job.phone.as_ref().map(|phone| phone.masked()).unwrap_or_default();
             tracing::info!(
                 call = job.stored.id,

@@ -1,8 +1,8 @@
 //! Sending: mark, send, read the ids, or know what the failure means for each item.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::sync::atomic::Ordering;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     edge::{
         amocrm::Failure,
-        clock,
+        clock, metrics as counters,
         store::{ActionState, StoredAction},
     },
     logic::{
@@ -161,7 +161,7 @@ impl Round<'_> {
         if !self.registrar.holds_lease() {
             return Err(Stop::LeaseLost);
         }
-        let settled = clock::now() + TimeDelta::from_std(retry::SETTLE).unwrap_or_default();
+        let settled = clock::now() + self.registrar.settle;
         self.change(work, picked, |job, kind| {
             let payload = concrete(job, kind);
             let action = job.action_mut(kind).expect("it was picked");
@@ -210,6 +210,7 @@ impl Round<'_> {
                     action.state = ActionState::Done;
                     action.reason.clear();
                     action.result = result(kind, id, false);
+                    metrics::counter!(counters::ACTIONS, "kind" => kind, "state" => "done").increment(1);
                 }
                 None => {
                     let at = action.next_at;
@@ -268,10 +269,10 @@ impl Round<'_> {
     async fn take_failure(&mut self, work: Work, picked: &[usize], failure: Failure) -> Result<(), Stop> {
         match &failure {
             Failure::MaybeSent(_) => {
-                let now = clock::now();
+                let (now, settle) = (clock::now(), self.registrar.settle);
                 self.change(work, picked, |job, kind| {
                     let action = job.action_mut(kind).expect("it was picked");
-                    action.next_at = settled(action, now);
+                    action.next_at = settled(action, now, settle);
                     action.reason = failure.to_string();
                     let at = action.next_at;
                     job.wait(failure.to_string(), at);
@@ -321,6 +322,7 @@ impl Round<'_> {
                     let action = job.action_mut(kind).expect("it was picked");
                     action.state = ActionState::Failed;
                     action.reason.clone_from(&reason);
+                    metrics::counter!(counters::ACTIONS, "kind" => *kind, "state" => "failed").increment(1);
                 }
                 job.halt = Some(Halt::Fail(format!("amoCRM: {reason}")));
             }
@@ -339,12 +341,11 @@ fn unsent(job: &mut Job, kind: &str, reason: &str) {
     reason.clone_into(&mut action.reason);
 }
 
-/// When the CRM may be asked about a request whose answer was lost.
-fn settled(action: &StoredAction, now: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
-    let earliest = now + TimeDelta::from_std(retry::SETTLE.max(Duration::from_secs(1))).unwrap_or_default();
+/// When the CRM may be asked about a request whose answer was lost: later and later.
+fn settled(action: &StoredAction, now: DateTime<Utc>, settle: TimeDelta) -> DateTime<Utc> {
     match retry::after(action.attempts.unsigned_abs(), now) {
-        Retry::At(at) => at.max(earliest),
-        Retry::GiveUp => earliest,
+        Retry::At(at) if action.attempts > 1 => at.max(now + settle),
+        _ => now + settle,
     }
 }
 

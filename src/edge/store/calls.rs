@@ -281,6 +281,30 @@ impl Store {
         Ok(counts)
     }
 
+    /// States and reasons of these calls, by any of their linkedids.
+    pub async fn states_of(
+        &self,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, (CallState, String)>, StoreError> {
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(500) {
+            let rows: Vec<(String, String, String)> = with_connection!(self, |connection| {
+                call_linkedids::table
+                    .inner_join(calls::table.on(calls::id.eq(call_linkedids::call_id)))
+                    .filter(call_linkedids::linkedid.eq_any(ids))
+                    .select((call_linkedids::linkedid, calls::state, calls::reason))
+                    .load(connection)
+                    .await?
+            });
+            for (id, state, reason) in rows {
+                if let Some(state) = CallState::parse(&state) {
+                    found.insert(id, (state, reason));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Waiting calls whose time has come, oldest first.
     pub async fn due_calls(
         &self,
