@@ -21,7 +21,7 @@ pub(super) struct Leg<'a> {
 impl Leg<'_> {
     /// From answer to end, as Asterisk counts: not yet a talk.
     pub(super) fn billed(&self) -> Span {
-        let seconds = self.row.billsec.clamp(0, self.row.duration.max(0));
+        let seconds = self.row.billsec.clamp(0, seconds(self.row));
         Span { from: self.end - Duration::seconds(seconds), to: self.end }
     }
 
@@ -41,8 +41,13 @@ pub(super) fn legs<'a>(cdr: &'a [CdrRow], clock: &Clock) -> Vec<Leg<'a>> {
 fn leg<'a>(row: &'a CdrRow, clock: &Clock) -> Option<Leg<'a>> {
     let written = Written::parse(&row.calldate).map(|time| clock.utc(time, epoch(&row.uniqueid)));
     let start = written.or_else(|| born(&row.uniqueid))?;
-    let end = start + Duration::seconds(row.duration.clamp(0, 30 * 86_400));
+    let end = start + Duration::seconds(seconds(row));
     Some(Leg { row, start, end })
+}
+
+/// Length of the leg; a negative one is 0, and nobody talks for a month.
+fn seconds(row: &CdrRow) -> i64 {
+    row.duration.clamp(0, 30 * 86_400)
 }
 
 fn key<'a>(leg: &Leg<'a>) -> impl Ord + 'a {

@@ -3,7 +3,7 @@
 //! Neither table names its zone, but `uniqueid` holds the UTC second a channel began, so each channel's first row
 //! tells the offset it was written with. The configured zone is believed where it agrees with that.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::{CallRows, CdrRow};
@@ -31,6 +31,7 @@ impl Written {
         ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
             .iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .filter(|time| (1990..2200).contains(&time.year()))
             .map(Self::Wall)
             .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|time| Self::Utc(time.to_utc())))
     }
