@@ -65,6 +65,7 @@ pub struct Library {
     shelf: Arc<Shelf>,
     signer: Signer,
     public_url: String,
+    wait: Span,
     link_lifetime: Span,
     keep: Span,
     /// One fewer than the cores, so that a backfill leaves one to the phones.
@@ -83,6 +84,7 @@ impl Library {
             shelf: Arc::new(Shelf::new(recordings.mp3_folder.clone(), recordings.bitrate)),
             signer: Signer::new(&key.unwrap_or_else(random_key)),
             public_url: public_url(settings),
+            wait: recordings.wait,
             link_lifetime: recordings.link_lifetime,
             keep: recordings.keep,
             workers: Semaphore::new(cores.saturating_sub(1).max(1)),
@@ -128,18 +130,11 @@ impl Library {
 
     /// Makes the call's one MP3, or finds it made already. Waits for a free worker, not for growing files.
     ///
-    /// Several recordings are joined as [`crate::logic::sound::joining`] says. A recording that is missing or
-    /// growing is a [`Reason`] of its own even when others are ready; see [`Library::convert_what_is_there`].
+    /// Several recordings are joined as [`crate::logic::sound::joining`] says. Until `[recordings] wait` after the
+    /// call's end, a recording that is missing or growing is a [`Reason`] of its own even when others are ready;
+    /// later, what is ready makes the MP3.
     pub async fn convert(&self, call: &Call, tags: &Tags) -> Result<Mp3, Reason> {
-        self.work(call, tags, true).await
-    }
-
-    /// As [`Library::convert`], from the recordings that are ready alone: for the end of the waiting.
-    pub async fn convert_what_is_there(&self, call: &Call, tags: &Tags) -> Result<Mp3, Reason> {
-        self.work(call, tags, false).await
-    }
-
-    async fn work(&self, call: &Call, tags: &Tags, all: bool) -> Result<Mp3, Reason> {
+        let all = clock::now() < call.ended_at + self.wait.chrono();
         let _worker = self.workers.acquire().await.map_err(|_| Reason::Stopping)?;
         let (source, shelf) = (Arc::clone(&self.source), Arc::clone(&self.shelf));
         let (id, call, tags) = (call.id.clone(), call.clone(), tags.clone());

@@ -345,11 +345,13 @@ async fn a_transfer_gives_its_whole_file_and_a_call_in_two_parts_both() {
     let made = pbx.convert(&["second.wav", "first.wav"]).await.unwrap();
     assert_eq!(made.seconds, 40.0, "one after another: both");
     fs::remove_file(&made.file).unwrap();
-    let reason = pbx.convert(&["first.wav", "20261120-not-yet.wav"]).await.unwrap_err();
+    let mut recent = call(&["first.wav", "20261120-not-yet.wav"]);
+    recent.ended_at = clock::now();
+    let reason = pbx.library.convert(&recent, &Tags::default()).await.unwrap_err();
     assert!(reason.passes(), "{reason}");
-    let call = call(&["first.wav", "20261120-not-yet.wav"]);
-    let made = pbx.library.convert_what_is_there(&call, &Tags::default()).await.unwrap();
-    assert_eq!(made.seconds, 20.0);
+    recent.ended_at = clock::now() - TimeDelta::hours(1);
+    let made = pbx.library.convert(&recent, &Tags::default()).await.unwrap();
+    assert_eq!(made.seconds, 20.0, "the waiting is over: what is there is used");
 }
 
 #[tokio::test(flavor = "multi_thread")]
