@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use crate::logic::sound::Fault;
+use crate::{logic::sound::Fault, settings::Language, text::say};
 
 /// Why there is no MP3.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +74,22 @@ impl Reason {
     /// Whether a little waiting may be enough: the file is growing, or has not appeared yet.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Growing { .. } | Self::Stopping)
+    }
+
+    /// As [`std::fmt::Display`], in the language of the office; what the system or a decoder said stays English.
+    pub fn say(&self, language: Language) -> String {
+        let (key, values): (&str, &[(&str, &str)]) = match self {
+            Self::NotRecorded => ("no_mp3.not_recorded", &[]),
+            Self::Empty => ("no_mp3.empty", &[]),
+            Self::Missing { path } => ("no_mp3.missing", &[("path", path)]),
+            Self::Growing { path } => ("no_mp3.growing", &[("path", path)]),
+            Self::Unusable { path, why } => ("no_mp3.unusable", &[("path", path), ("why", why)]),
+            Self::Unreadable { path, why } => ("no_mp3.unreadable", &[("path", path), ("why", why)]),
+            Self::DiskFull { folder } => ("no_mp3.disk_full", &[("folder", folder)]),
+            Self::Unwritable { folder, why } => ("no_mp3.unwritable", &[("folder", folder), ("why", why)]),
+            Self::Stopping => ("no_mp3.stopping", &[]),
+        };
+        say(language, key, values)
     }
 
     /// What a conversion of `path` into `folder` met.

@@ -68,7 +68,9 @@ impl Registrar {
     fn without(&self, call: &Call, reason: &Reason) -> Sound {
         let now = clock::now();
         let until = call.ended_at + self.parts.settings.recordings.wait.chrono();
-        if reason.retryable() && now < until {
+        let mendable = reason.retryable() && now < until;
+        let reason = reason.say(self.parts.language);
+        if mendable {
             let waits = match self.parts.language {
                 Language::Ru => format!("ждёт запись разговора до {}: {reason}", until.format("%T UTC")),
                 Language::En => format!("waits for the recording until {}: {reason}", until.format("%T UTC")),
