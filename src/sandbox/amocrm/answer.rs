@@ -102,15 +102,6 @@ impl Answer {
         body["retry_after"] = json!(retry_after);
         Self::problem_of(429, body)
     }
-
-    /// The body as JSON, for tests of the parts.
-    #[cfg(test)]
-    pub(super) fn body(&self) -> Value {
-        match &self.content {
-            Content::Hal(body) | Content::Problem(body) => body.clone(),
-            _ => Value::Null,
-        }
-    }
 }
 
 fn problem_body(status: u16, title: &str, detail: &str) -> Value {

@@ -39,7 +39,7 @@ impl Sandbox {
         let mut state = State::new(options, format!("http://{address}"), faults.clone());
         seed::fill(&mut state, clock::now().timestamp());
         let desk = Desk { state: Arc::new(Mutex::new(state)), faults, sender: Sender::new(stop.clone()) };
-        let app = pages::router(desk.clone())
+        let app = pages::router()
             .fallback(door::enter)
             .with_state(desk.clone())
             .into_make_service_with_connect_info::<Peer>();
@@ -206,10 +206,10 @@ impl Handle {
     /// Stops serving; open connections get a second to end.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        if let Some(mut task) = self.task.take() {
-            if tokio::time::timeout(Duration::from_secs(1), &mut task).await.is_err() {
-                task.abort();
-            }
+        if let Some(mut task) = self.task.take()
+            && tokio::time::timeout(Duration::from_secs(1), &mut task).await.is_err()
+        {
+            task.abort();
         }
     }
 }

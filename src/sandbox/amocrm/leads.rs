@@ -182,7 +182,8 @@ fn check_stage(state: &State, id: Option<u64>, item: &Value, complaints: &mut Co
     }
     let Some(status_id) = item["status_id"].as_i64() else { return };
     let status_id = u64::try_from(status_id).unwrap_or_default();
-    let pipeline_id = named.or_else(|| state.pipeline_of(status_id, own.unwrap_or(state.default_stage().0)));
+    let pipeline_id =
+        named.or_else(|| state.pipeline_of(status_id, own.unwrap_or_else(|| state.default_stage().0)));
     let found = pipeline_id
         .and_then(|id| state.pipeline(id))
         .and_then(|line| line.statuses.iter().find(|status| status.id == status_id));

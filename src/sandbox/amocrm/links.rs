@@ -37,7 +37,7 @@ pub(super) fn link(state: &mut State, ask: &Ask) -> Answer {
     };
     let mut done = Vec::new();
     for (from, to, is_main) in rows {
-        state.join(from, to, is_main);
+        let is_main = state.join(from, to, is_main);
         state.log_event("entity_linked", from, ask.user, ask.now);
         state.touch_links(from, ask.origin());
         done.push(link_json(from, to, is_main));
@@ -145,8 +145,8 @@ fn check_row(state: &State, kind: Kind, fixed: Option<u64>, item: &Value, compla
 }
 
 impl State {
-    /// Joins two cards; a lead has one main contact, and its first contact is it.
-    pub(super) fn join(&mut self, from: Key, to: Key, is_main: bool) {
+    /// Joins two cards; a lead has one main contact, and its first contact is it. Answers whether this is it.
+    pub(super) fn join(&mut self, from: Key, to: Key, is_main: bool) -> bool {
         let pair = |kind: Kind| [from, to].into_iter().find(|key| key.0 == kind);
         let mut is_main = is_main;
         if let (Some(lead), Some(contact)) = (pair(Kind::Lead), pair(Kind::Contact)) {
@@ -165,6 +165,7 @@ impl State {
         }
         self.links.insert((from, to), is_main);
         self.links.insert((to, from), is_main);
+        is_main
     }
 
     /// Parts two cards.

@@ -141,7 +141,7 @@ fn source_json(state: &State, source: &Source) -> Value {
     let body = &source.body;
     json!({
         "id": source.id, "name": body["name"], "external_id": body["external_id"],
-        "pipeline_id": body["pipeline_id"].as_u64().unwrap_or(state.default_stage().0),
+        "pipeline_id": body["pipeline_id"].as_u64().unwrap_or_else(|| state.default_stage().0),
         "default": body["default"] == true, "origin_code": body["origin_code"], "services": body["services"],
         "_links": {"self": {"href": format!("{}/api/v4/sources/{}", state.base, source.id)}},
     })

@@ -151,10 +151,10 @@ fn check_task(state: &State, item: &Value, complaints: &mut Complaints) {
     match (item.get("entity_id"), kind) {
         (Some(_), None) if item.get("entity_type").is_none() => complaints.missing("entity_type"),
         (None, Some(_)) => complaints.missing("entity_id"),
-        (Some(id), Some(kind)) if id.is_i64() => {
-            if entity(kind, id).is_none_or(|key| state.alive(key).is_none()) {
-                complaints.choice("entity_id");
-            }
+        (Some(id), Some(kind))
+            if id.is_i64() && entity(kind, id).is_none_or(|key| state.alive(key).is_none()) =>
+        {
+            complaints.choice("entity_id");
         }
         _ => {}
     }
@@ -188,7 +188,7 @@ fn write(task: &mut Task, item: &Value) {
     task.complete_till = item["complete_till"].as_i64().unwrap_or(task.complete_till);
     task.duration = item["duration"].as_i64().unwrap_or(task.duration);
     task.is_completed = item["is_completed"].as_bool().unwrap_or(task.is_completed);
-    task.result = item["result"]["text"].as_str().map(str::to_owned).or(task.result.take());
+    task.result = item["result"]["text"].as_str().map(str::to_owned).or_else(|| task.result.take());
     task.created_at = item["created_at"].as_i64().unwrap_or(task.created_at);
 }
 

@@ -24,9 +24,9 @@ pub(super) enum Shape {
     Word(&'static [&'static str]),
     /// An integer between the two, both included.
     Between(i64, i64),
-    List(&'static Shape),
+    List(&'static Self),
     /// A list of so many at most.
-    Few(usize, &'static Shape),
+    Few(usize, &'static Self),
     /// An object with fields of these groups and no other.
     Object(&'static [&'static [Field]]),
     /// An object that is looked at elsewhere.

@@ -108,8 +108,8 @@ pub(super) fn subscribe(state: &mut State, ask: &Ask) -> Answer {
     if let Some(refusal) = only_admin(state, ask) {
         return refusal;
     }
-    let checked = Batch::read_single(ask, &SUBSCRIPTION)
-        .and_then(|batch| batch.each(|item, complaints| check_destination(item, complaints)).finish());
+    let checked =
+        Batch::read_single(ask, &SUBSCRIPTION).and_then(|batch| batch.each(check_destination).finish());
     let item = match checked {
         Ok(items) => items.into_iter().next().unwrap_or_default(),
         Err(refusal) => return refusal,
