@@ -148,13 +148,17 @@ mod tests {
         let unused: Vec<_> = EN
             .keys()
             .filter(|key| {
-                // A family (`state.waiting`) is used when its stem stands somewhere as `"state.`.
-                let stem = key.rsplit_once('.').map_or(**key, |(stem, _)| stem);
+                // A family (`state.waiting`) is used when its stem stands somewhere as `"state."` or `"state.{`.
+                let stems = key.match_indices('.').map(|(dot, _)| &key[..=dot]);
+                let family = |stem: &str| {
+                    ["\"", "{"].iter().any(|end| sources.contains(&format!("\"{stem}{end}")))
+                        || sources.contains(&format!("'{stem}'"))
+                };
                 !sources.contains(&format!("\"{key}\""))
                     && !sources.contains(&format!("'{key}'"))
-                    && !sources.contains(&format!("\"{stem}.\""))
-                    && !sources.contains(&format!("'{stem}.'"))
-                    && !sources.contains(&format!("\"{stem}.{{"))
+                    && !stems.into_iter().any(family)
+                    // Advice of the doctor's stands under the key of its finding.
+                    && !key.ends_with(".do")
                     && !key.starts_with("set.")
             })
             .collect();

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{QueryableByName, mysql::Mysql, sqlite::Sqlite};
 use tokio::sync::Mutex;
 
@@ -203,6 +204,11 @@ impl PbxDatabase {
             Kind::Cel => schema.cel.as_ref()?,
         };
         Some(Ask { engine: self.engine(), table, kind })
+    }
+
+    /// How far the tables' clock is ahead of UTC at that instant.
+    pub async fn ahead_of_utc(&self, at: DateTime<Utc>) -> Result<TimeDelta, PbxError> {
+        Ok(self.zone().await?.local(at) - at.naive_utc())
     }
 
     /// The zone of the tables' times: as set, else as the newest rows say, else UTC.
