@@ -45,10 +45,10 @@ const ANSWER: &str = "SET VARIABLE CRM_NAME \"Иван Петров\"\nSET VARIA
 /// Measures and prints.
 pub fn run() {
     let stop = CancellationToken::new();
-    let main = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let main = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let ours = main.block_on(our_server(&stop));
     let bare = bare_server();
-    let load = Builder::new_current_thread().enable_all().build().unwrap();
+    let load = Builder::new_current_thread().enable_all().build().expect("a runtime");
     println!("{:>8} {:>22} {:>22} {:>18}", "at once", "bare /s, p99", "perezvon /s, p99", "rate, p99 ratio");
     for (at_once, sessions) in CROWDS {
         let (bare, ours) = medians(&load, bare, ours, at_once, sessions);
@@ -119,7 +119,7 @@ async fn crowd(address: SocketAddr, at_once: usize, sessions: usize) -> Round {
         .collect();
     let mut times = Vec::with_capacity(sessions);
     for caller in callers {
-        times.extend(caller.await.unwrap());
+        times.extend(caller.await.expect("a caller"));
     }
     let rate = sessions as f64 / began.elapsed().as_secs_f64();
     times.sort();
@@ -128,23 +128,23 @@ async fn crowd(address: SocketAddr, at_once: usize, sessions: usize) -> Round {
 
 /// One call as Asterisk makes it: environment, commands, replies, close.
 async fn call(address: SocketAddr) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream.write_all(ENVIRONMENT).await.unwrap();
+    let mut stream = TcpStream::connect(address).await.expect("loopback works");
+    stream.set_nodelay(true).expect("loopback works");
+    stream.write_all(ENVIRONMENT).await.expect("loopback works");
     let (mut got, mut buffer) = (0, [0; 1024]);
     while got < ANSWER.len() {
-        let count = stream.read(&mut buffer).await.unwrap();
+        let count = stream.read(&mut buffer).await.expect("loopback works");
         assert!(count > 0, "closed after {got} bytes");
         got += count;
     }
-    stream.write_all("200 result=1\n".repeat(6).as_bytes()).await.unwrap();
-    assert_eq!(stream.read(&mut buffer).await.unwrap(), 0, "more than the answer");
+    stream.write_all("200 result=1\n".repeat(6).as_bytes()).await.expect("loopback works");
+    assert_eq!(stream.read(&mut buffer).await.expect("loopback works"), 0, "more than the answer");
 }
 
 async fn our_server(stop: &CancellationToken) -> SocketAddr {
     let mut settings = Settings::default();
     settings.employees.insert("101".to_owned(), Employee { user: 7, name: "Анна".to_owned() });
-    let phones = Arc::new(Phones::new(&settings.numbers).unwrap());
+    let phones = Arc::new(Phones::new(&settings.numbers).expect("defaults are good"));
     let directory = Directory::empty();
     let known = Known {
         kind: EntityKind::Contact,
@@ -157,8 +157,8 @@ async fn our_server(stop: &CancellationToken) -> SocketAddr {
         leads: Vec::new(),
     };
     directory.learn(known).await;
-    let listener = fastagi::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = fastagi::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback works");
+    let address = listener.local_addr().expect("loopback works");
     let routing = Arc::new(Routing::new(Arc::new(settings), phones, directory));
     tokio::spawn(fastagi::run(listener, routing, Arc::new(Board::default()), stop.clone()));
     address
@@ -168,18 +168,18 @@ async fn our_server(stop: &CancellationToken) -> SocketAddr {
 fn bare_server() -> SocketAddr {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let listener = fastagi::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-            tell.send(listener.local_addr().unwrap()).unwrap();
+        Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async {
+            let listener = fastagi::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback works");
+            tell.send(listener.local_addr().expect("loopback works")).expect("loopback works");
             answer_all(listener).await;
         });
     });
-    told.recv().unwrap()
+    told.recv().expect("loopback works")
 }
 
 async fn answer_all(listener: TcpListener) {
     loop {
-        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut stream, _) = listener.accept().await.expect("loopback works");
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
             let (mut buffer, mut got) = ([0; 2048], 0);

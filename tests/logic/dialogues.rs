@@ -314,6 +314,44 @@ fn raw_bytes_of_the_environment_are_kept() {
     assert_eq!(text("agi_nothing"), None);
 }
 
+/// The lines of a context without comments.
+fn context(file: &str, name: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplan").join(file);
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().skip_while(|line| *line != format!("[{name}]")).skip(1);
+    lines
+        .take_while(|line| !line.starts_with('['))
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty() && !line.starts_with(';'))
+        .collect()
+}
+
+#[test]
+fn the_watchdog_is_the_same_for_plain_asterisk_and_freepbx() {
+    for name in ["perezvon", "agi-guard"] {
+        let lines = context("extensions_perezvon.conf", name);
+        assert!(lines.len() > 4, "{name}");
+        assert_eq!(lines, context("extensions_custom.conf", name), "{name}");
+    }
+}
+
+#[test]
+fn the_dialplan_presets_and_reads_each_variable() {
+    for (file, name) in
+        [("extensions_perezvon.conf", "perezvon"), ("extensions_perezvon.conf", "perezvon-curl")]
+    {
+        let lines = context(file, name);
+        for variable in ["CRM_STATUS", "CRM_NAME", "CRM_EXTEN", "CRM_RESPONSIBLE", "CRM_ENTITY"] {
+            let set = lines.iter().filter(|line| line.contains(&format!("Set({variable}="))).count();
+            assert_eq!(set, 2, "{name} {variable}");
+        }
+        for line in lines {
+            assert_eq!(line.matches('(').count(), line.matches(')').count(), "{line}");
+            assert_eq!(line.matches('{').count(), line.matches('}').count(), "{line}");
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
