@@ -43,7 +43,7 @@ const ANSWER: &str = "SET VARIABLE CRM_NAME \"Иван Петров\"\nSET VARIA
     SET VARIABLE CALLERID(name) \"Иван Петров\"\nSET VARIABLE CRM_STATUS \"found\"\n";
 
 /// Measures and prints.
-pub fn run() {
+pub(crate) fn run() {
     let stop = CancellationToken::new();
     let main = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let ours = main.block_on(our_server(&stop));
