@@ -580,3 +580,56 @@ fn a_link_expires_as_long_after_the_call_as_the_settings_say() {
     assert_eq!(pbx.library.expiry(started_at()), Some(started_at() + TimeDelta::hours(1)));
     assert_eq!(Pbx::new().library.expiry(started_at()), None);
 }
+
+fn convert_command(input: &Path, output: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_perezvon"));
+    command.current_dir(input.parent().unwrap()).env("LC_ALL", "C").arg("convert").arg(input).arg(output);
+    command
+}
+
+#[test]
+fn the_command_converts_one_file_or_says_why_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let [input, output] = ["in.wav", "out.mp3"].map(|name| folder.path().join(name));
+    fs::write(&input, wav(12.0)).unwrap();
+    let done = convert_command(&input, &output).arg("--json").output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(report["seconds"], 12.0);
+    assert_eq!(report["output_bytes"], fs::metadata(&output).unwrap().len());
+    assert!((mpeg(&output).seconds - 12.0).abs() < 0.001);
+    for (what, bytes, said) in [
+        ("a header", wav(0.0), "no sound in it"),
+        ("a page", b"<html>no such recording</html>".to_vec(), "not a sound file"),
+    ] {
+        let output = folder.path().join("never.mp3");
+        fs::write(&input, bytes).unwrap();
+        let refused = convert_command(&input, &output).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{what}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(said), "{what}");
+        assert!(!output.exists(), "{what}");
+    }
+    let same = convert_command(&input, &input).output().unwrap();
+    assert_eq!(same.status.code(), Some(2));
+}
+
+#[test]
+fn a_conversion_killed_at_any_moment_leaves_the_whole_file_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let [input, output] = ["in.wav", "out.mp3"].map(|name| folder.path().join(name));
+    fs::write(&input, wav(600.0)).unwrap();
+    let mut cut_off = 0;
+    for round in 0..12 {
+        let mut child = convert_command(&input, &output).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(20 + 60 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if output.exists() {
+            assert!((mpeg(&output).seconds - 600.0).abs() < 0.001);
+            fs::remove_file(&output).unwrap();
+        } else {
+            cut_off += 1;
+        }
+    }
+    assert!(cut_off > 0, "no round came in time to cut a conversion off");
+}
