@@ -77,7 +77,6 @@ pub(crate) struct Lab {
     pub(crate) sandbox: Handle,
     pub(crate) store: Store,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) settings: Arc<Settings>,
     wake: Arc<Notify>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -145,8 +144,7 @@ impl Lab {
             tokio::spawn(Arc::clone(&directory).run_sync(stop.clone())),
             tokio::spawn(registrar.run(Arc::clone(&wake), stop.clone())),
         ];
-        let lab =
-            Self { sandbox, store: store.clone(), directory, settings, wake, stop, tasks, _folder: folder };
+        let lab = Self { sandbox, store: store.clone(), directory, wake, stop, tasks, _folder: folder };
         lab.until("the directory is complete", || async { lab.directory.complete_until().is_some() }).await;
         lab
     }

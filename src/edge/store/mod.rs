@@ -157,7 +157,7 @@ fn sqlite_pool(path: &str) -> Result<SqlitePool, StoreError> {
             let mut connection = <SqliteConnection as diesel_async::AsyncConnection>::establish(path).await?;
             connection
                 .batch_execute(
-                    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
+                    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
                 )
                 .await
                 .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;

@@ -91,6 +91,8 @@ pub struct Toggles {
     pub strict_rotation: bool,
     /// The same incoming lead twice is refused instead of tagged as duplicate (3.13).
     pub refuse_same_unsorted: bool,
+    /// Call notes can be changed by `PATCH` (6.4); the stricter reading refuses it.
+    pub editable_call_notes: bool,
     /// The incoming-lead stage is off in every pipeline (3.13).
     pub unsorted_off: bool,
 }

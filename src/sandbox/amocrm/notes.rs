@@ -173,7 +173,8 @@ pub(super) fn change_one(state: &mut State, ask: &Ask) -> Answer {
 fn check_change(state: &State, note: &Note, item: &Value, complaints: &mut Complaints) {
     check_users(state, item, "", complaints);
     // Whether a call note can be edited is unknown (6.4): the stricter reading refuses it.
-    if note.is_call() || item["note_type"].as_str().is_some_and(|own| own != note.note_type) {
+    let frozen = note.is_call() && !state.faults.toggles().editable_call_notes;
+    if frozen || item["note_type"].as_str().is_some_and(|own| own != note.note_type) {
         return complaints.choice("note_type");
     }
     if item.get("params").is_some() {

@@ -73,6 +73,7 @@ fn body(state: &State, reader: &Reader) -> Value {
         "toggles": {
             "lag": toggles.search_lag.as_secs(), "strict": toggles.strict_rotation,
             "same": toggles.refuse_same_unsorted, "unsorted": toggles.unsorted_off,
+            "editable": toggles.editable_call_notes,
         },
     })
 }
@@ -117,6 +118,7 @@ pub(super) struct SwitchForm {
     lag: u64,
     strict: Option<String>,
     same: Option<String>,
+    editable: Option<String>,
     unsorted: Option<String>,
 }
 
@@ -138,6 +140,7 @@ pub(super) async fn change(
             search_lag: Duration::from_secs(form.lag),
             strict_rotation: form.strict.is_some(),
             refuse_same_unsorted: form.same.is_some(),
+            editable_call_notes: form.editable.is_some(),
             unsorted_off: form.unsorted.is_some(),
         }),
         "limits-on" => set_limits(&desk, Limits::real()),

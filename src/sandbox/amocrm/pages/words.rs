@@ -78,6 +78,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("toggle_lag", "Поиск видит изменения через, с", "Search sees changes after, s"),
     ("toggle_same", "Повтор неразобранной заявки — ошибка", "The same incoming lead twice is an error"),
     ("toggle_strict", "Старый refresh-токен гаснет сразу", "An exchanged refresh token dies at once"),
+    ("toggle_editable", "Примечания о звонках можно править", "Call notes can be changed"),
     ("toggle_unsorted", "Неразобранное выключено", "Incoming leads are off"),
     ("tokens", "Токены", "Tokens"),
     ("total", "Всего запросов", "Requests in all"),
