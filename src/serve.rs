@@ -256,12 +256,10 @@ fn serve_pages(
         wake,
         doors: web::Doors::default(),
     };
-    let router = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let (board, stop) = (Arc::clone(&parts.board), stage.stop.clone());
     board.say("http", Health::Ok, format!("http://{address}"));
     stage.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
-        {
+        if let Err(error) = web::run(listener, app, stop).await {
             board.say("http", Health::Fault, format!("the web server ended: {error}; restart the service"));
         }
     });
