@@ -11,7 +11,7 @@ use std::{
 
 use perezvon::{
     logic::call::{Call, CallRows, Context, Direction, MissedAt, Outcome, fold, group},
-    settings::Settings,
+    settings::{Employee, Settings, Trunk},
 };
 use serde::Deserialize;
 
@@ -114,10 +114,26 @@ fn faults(call: &Call, truth: &Truth, slack: u32) -> Vec<String> {
     faults
 }
 
+/// The same company with its employees and trunk written down, and its zone, maybe the wrong one.
+fn told_context(zone: chrono_tz::Tz) -> Context {
+    let mut settings = Settings::default();
+    for extension in ["101", "102", "103", "105"] {
+        settings.employees.insert(extension.to_owned(), Employee { user: 1, name: String::new() });
+    }
+    settings.trunks.insert("trunk".to_owned(), Trunk::default());
+    settings.trunks.insert("74951234567".to_owned(), Trunk::default());
+    settings.pbx.timezone = Some(zone);
+    Context::from_settings(&settings).unwrap()
+}
+
 fn only_call(rows: CallRows) -> Call {
+    call_in(rows, &context())
+}
+
+fn call_in(rows: CallRows, context: &Context) -> Call {
     let groups = group(rows);
     assert_eq!(groups.len(), 1, "one call");
-    fold(&groups[0], &context()).expect("a call")
+    fold(&groups[0], context).expect("a call")
 }
 
 fn report(faults: Vec<String>) {
@@ -182,4 +198,52 @@ fn cdr_alone_tells_who_talked() {
         );
     }
     report(all);
+}
+
+#[test]
+fn settings_change_no_call_of_the_corpus() {
+    for (path, fixture) in fixtures() {
+        let told = only_call(fixture.rows.clone());
+        for zone in [chrono_tz::Europe::Moscow, chrono_tz::Asia::Vladivostok] {
+            assert_eq!(told, call_in(fixture.rows.clone(), &told_context(zone)), "{}", path.display());
+        }
+    }
+}
+
+/// Tables of Asterisk 1.8 to 11 as FreePBX made them then.
+#[test]
+fn a_cdr_without_linkedid_and_sequence_tells_the_same() {
+    let mut all = Vec::new();
+    for (path, fixture) in fixtures() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let Some(slack) = by_cdr_alone(&name) else { continue };
+        let mut cdr = fixture.rows.cdr;
+        for row in &mut cdr {
+            (row.linkedid, row.sequence) = (String::new(), None);
+        }
+        let groups = group(CallRows { cdr, cel: Vec::new() });
+        let calls: Vec<Call> = groups.iter().filter_map(|rows| fold(rows, &context())).collect();
+        let Some(call) = calls.first() else {
+            all.push(format!("{name}: no call"));
+            continue;
+        };
+        let found = faults(call, &fixture.truth, slack);
+        all.extend(found.into_iter().map(|fault| format!("{}: {fault}", path.display())));
+    }
+    report(all);
+}
+
+#[test]
+fn cel_without_extra_tells_by_peers() {
+    for (path, fixture) in fixtures() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        // Who consulted whom, who parked and which conversations were on hold is said in `extra` only.
+        if ["inbound_answered", "queue_answered", "originate_answered", "ringgroup_answered_102"]
+            .contains(&name.as_str())
+        {
+            let mut rows = fixture.rows;
+            rows.cel.iter_mut().for_each(|row| row.extra.clear());
+            assert!(faults(&only_call(rows), &fixture.truth, 2).is_empty(), "{}", path.display());
+        }
+    }
 }

@@ -10,4 +10,5 @@ mod plans;
 mod properties;
 mod purity;
 mod settings;
+mod shapes;
 mod sounds;

@@ -16,6 +16,7 @@ use super::{
     name::{self, Name},
     recording,
     story::Story,
+    time::by_number,
     verdict_cdr,
 };
 
@@ -70,8 +71,11 @@ pub(super) fn fold(rows: &CallRows, story: &Story<'_>) -> Option<Call> {
 
 impl<'a> Legs<'a> {
     fn of(story: &'a Story<'a>) -> Option<Self> {
-        let root =
-            story.legs.iter().find(|leg| leg.row.uniqueid == leg.row.linkedid).or(story.legs.first())?;
+        let first = |own: bool| {
+            let legs = story.legs.iter().filter(move |leg| !own || leg.row.uniqueid == leg.row.linkedid);
+            legs.min_by(|left, right| by_number(&left.row.uniqueid).cmp(&by_number(&right.row.uniqueid)))
+        };
+        let root = first(true).or_else(|| first(false))?;
         let (context, legs) = (story.context, story.legs.as_slice());
         let mut call = Self {
             context,

@@ -72,15 +72,16 @@ fn outbound(story: &Story<'_>, index: usize, root: usize) -> Option<Client> {
     Some(Client { direction: Direction::Outbound, number, channels, root })
 }
 
-/// The number a trunk channel was dialled with: its own connected number, what Dial was told, what was typed.
+/// The number a trunk channel was dialled with: what Dial was told, its connected number, what was typed.
 pub(super) fn outbound_number(story: &Story<'_>, index: usize) -> Option<String> {
     let channel = &story.channels.all[index];
     let outside = |number: &str| story.context.outside(number).map(|phone| phone.as_str().to_owned());
     let own = channel.numbers.iter().map(String::as_str).find_map(outside);
     let legs = || story.legs.iter().filter(|leg| leg.row.dstchannel == channel.name);
-    let told = || legs().flat_map(|leg| leg::dialled_number(&leg.row.lastdata)).find_map(outside);
+    let told = legs().flat_map(|leg| leg::dialled_number(&leg.row.lastdata)).find_map(outside);
     let typed = || legs().find_map(|leg| outside(&leg.row.dst));
-    own.or_else(told).or_else(typed)
+    // The operator may correct the connected number once it is answered, so what was dialled comes first.
+    told.or(own).or_else(typed)
 }
 
 /// A call to the outside that never got a line: refused by the dialplan, or ordered and not picked up.

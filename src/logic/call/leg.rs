@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::{
     CdrRow,
     bridge::Span,
-    time::{Clock, Written, born, epoch},
+    time::{Clock, Written, born, by_number, epoch},
 };
 
 /// A CDR row: one leg that has ended.
@@ -55,6 +55,7 @@ fn key<'a>(leg: &Leg<'a>) -> impl Ord + 'a {
     (
         leg.start,
         row.sequence,
+        by_number(&row.uniqueid),
         row.duration,
         row.channel.as_str(),
         row.dstchannel.as_str(),
@@ -65,5 +66,6 @@ fn key<'a>(leg: &Leg<'a>) -> impl Ord + 'a {
 /// The number in a Dial's arguments: `PJSIP/79161234567@trunk,60,T`, `SIP/trunk/79161234567,60`.
 pub(super) fn dialled_number(arguments: &str) -> impl Iterator<Item = &str> {
     let target = arguments.split([',', '&', '|']).next().unwrap_or_default();
-    target.split(['/', '@']).skip(1)
+    let number = |piece: &&str| piece.bytes().all(|byte| byte.is_ascii_digit() || byte == b'+');
+    target.split(['/', '@']).skip(1).filter(number)
 }

@@ -62,8 +62,8 @@ fn tapes_of(legs: &[Leg<'_>], of_client: impl Fn(&Leg<'_>) -> bool, spoken: &[Sp
             continue;
         }
         let with_client = of_client(leg);
-        let during = spoken.iter().any(|span| span.from <= leg.end && leg.start <= span.to);
-        let talked = if with_client { during } else { leg.may_be_talk() };
+        let heard = during(&Span { from: leg.start, to: leg.end }, spoken);
+        let talked = if with_client { heard } else { leg.may_be_talk() };
         match tapes.iter_mut().find(|tape| file_name(&tape.path) == file_name(path)) {
             Some(tape) => {
                 tape.covers.to = tape.covers.to.max(leg.end);
@@ -105,16 +105,19 @@ fn tapes(story: &Story<'_>, client: &Client, bridged: &Bridged, talks: &[Talk]) 
         let with_client = client.channels.contains(&channel)
             || channel == client.root
             || bridged.beside_client.contains_key(&channel);
-        let during =
-            |spans: &[Span]| spans.iter().any(|span| span.from <= covers.to && covers.from <= span.to);
         let talked = if with_client {
-            talks.iter().any(|talk| talk.accepted_at.is_some() && during(&talk.spans))
+            talks.iter().any(|talk| talk.accepted_at.is_some() && during(&covers, &talk.spans))
         } else {
-            bridged.with_anybody.get(&channel).is_some_and(|spans| during(spans))
+            bridged.with_anybody.get(&channel).is_some_and(|spans| during(&covers, spans))
         };
         tapes.push(Tape { path, covers, with_client, talked });
     }
     tapes
+}
+
+/// Whether any of the spans lies within; one that only touches the beginning was over before.
+fn during(covers: &Span, spans: &[Span]) -> bool {
+    spans.iter().any(|span| span.from <= covers.to && (covers.from < span.to || covers.from <= span.from))
 }
 
 fn stop(story: &Story<'_>, uniqueid: &str, from: DateTime<Utc>) -> DateTime<Utc> {
