@@ -165,6 +165,11 @@ impl PbxDatabase {
         Ok(self.alive(&mut slot).await?.schema.clone())
     }
 
+    /// Drops the connection and what was found, so that the next question looks at the tables again.
+    pub async fn forget(&self) {
+        *self.live.lock().await = None;
+    }
+
     fn engine(&self) -> Engine {
         match self.url {
             StoreUrl::Mysql(_) => Engine::Mysql,
@@ -190,8 +195,8 @@ impl PbxDatabase {
         T: QueryableByName<Mysql> + QueryableByName<Sqlite> + Send + 'static,
     {
         let mut slot = self.live.lock().await;
-        // Taken out while it works: a caller that stops waiting leaves no half-read answer behind.
         self.alive(&mut slot).await?;
+        // Taken out while it works: a caller that stops waiting leaves no half-read answer behind.
         let mut live = slot.take().expect("just made");
         let rows = in_time(self.patience, async { Ok(live.connection.load(query).await?) }).await?;
         *slot = Some(live);

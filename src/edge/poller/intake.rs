@@ -10,7 +10,7 @@ use super::{Target, Trouble, sweeps::Sweeps, tail::Tail};
 use crate::{
     edge::{
         clock, metrics as counters,
-        pbx_database::{Newest, PbxDatabase},
+        pbx_database::{Newest, PbxDatabase, PbxError},
         store::Put,
     },
     logic::call::{self, CallRows, OpenCalls},
@@ -99,6 +99,9 @@ impl Intake {
         };
         let done = self.work(&mut reading).await;
         self.reading = Some(reading);
+        if done.is_err() {
+            self.database.forget().await;
+        }
         done?;
         let now = Instant::now();
         let due = self.settling.iter().map(|settling| settling.due).fold(self.next_read, Instant::min);
@@ -114,8 +117,8 @@ impl Intake {
         metrics::histogram!(counters::POLL_SECONDS).record(started.elapsed().as_secs_f64());
         self.collect();
         self.store_due(reading).await?;
-        self.tidy(reading).await?;
-        self.keep(reading).await
+        self.keep(reading).await?;
+        self.tidy(reading).await
     }
 
     /// Finds the place where the last run stopped; the very first start begins now.
@@ -158,6 +161,9 @@ impl Intake {
 
     async fn read(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
         let mut idle = true;
+        if reading.cel.is_some() && self.database.schema().await?.cel.is_none() {
+            return Err(PbxError::NoTable { table: self.database.settings().cel_table.clone() }.into());
+        }
         if let Some(tail) = &mut reading.cel {
             idle &= self.read_cel(tail).await?;
         }
@@ -291,6 +297,11 @@ impl Intake {
         match &mut reading.cdr {
             CdrReading::Key(tail) => tail.forget(longest, now),
             CdrReading::Sweeps(sweeps) => sweeps.forget(&self.target.store).await?,
+        }
+        // CEL may have been switched on, or an index made.
+        self.database.forget().await;
+        if reading.cel.is_none() && self.database.schema().await?.cel.is_some() {
+            *reading = self.begin().await?;
         }
         Ok(())
     }
