@@ -660,7 +660,8 @@ async fn a_restart_in_the_middle_of_a_call_loses_and_doubles_nothing() {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let calls = fresh.store.calls(&CallFilter::default()).await.unwrap();
         let find = |id: &str| calls.iter().find(|call| call.id == id).unwrap();
-        assert_eq!(find(&before.id).updated_at, before.updated_at);
+        assert_eq!(find(&before.id).rows, before.rows, "{}", pbx.url);
+        assert_eq!(find(&before.id).updated_at, before.updated_at, "{}", pbx.url);
         let expected = one(&second, &settings);
         let mut call = find(&expected.id).call.clone();
         settle(&mut call);

@@ -7,7 +7,7 @@ use super::{
     select::{Ask, KeyFound, Kind, PAGE, RawCdr, RawCel},
     times,
 };
-use crate::logic::call::{CallRows, CdrRow, CelRow};
+use crate::logic::call::{CdrRow, CelRow};
 
 /// Greatest keys of the tables; none where a table is absent or has no key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,22 +92,6 @@ impl PbxDatabase {
             _ => true,
         };
         Ok(rows.into_iter().map(|row| row.into_row().1).filter(late).collect())
-    }
-
-    /// Rows of `cdr` of these channels; empty where that question would read the whole table.
-    pub async fn cdr_of_channels(&self, uniqueids: &[String]) -> Result<CallRows, PbxError> {
-        let schema = self.schema().await?;
-        let mut found = CallRows::default();
-        let Some(ask) = self.ask(&schema, Kind::Cdr).filter(|ask| ask.table.is_indexed("uniqueid")) else {
-            return Ok(found);
-        };
-        for some in uniqueids.chunks(200) {
-            let condition = format!("WHERE {}", ask.among("uniqueid", some.len()));
-            let query = some.iter().fold(ask.rows(&condition), |query, id| query.text(id));
-            let rows: Vec<RawCdr> = self.load(&query).await?;
-            found.cdr.extend(rows.into_iter().map(|row| row.into_row().1));
-        }
-        Ok(found)
     }
 }
 

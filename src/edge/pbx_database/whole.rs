@@ -58,8 +58,8 @@ impl PbxDatabase {
         Ok(call::group(whole))
     }
 
-    /// All rows of a call that seems complete. Where indexes make it cheap everything is read again; else only
-    /// what is not there.
+    /// All rows of a call that seems complete. Where indexes make it cheap everything is read again; else CDR, and
+    /// CEL when some of it is not there.
     pub async fn completed(&self, rows: CallRows) -> Result<CallRows, PbxError> {
         let schema = self.schema().await?;
         let cheap =
@@ -69,9 +69,11 @@ impl PbxDatabase {
         }
         let mut ids = Ids::default();
         ids.learn(&rows);
+        let Some(around) = ids.began() else { return Ok(rows) };
         let mut all = Gathered::default();
         all.take(rows);
-        all.take(self.cdr_of_channels(&ids.uniqueids.into_iter().collect::<Vec<_>>()).await?);
+        // Always: after a restart CEL is read again from the oldest open call, and CDR is not.
+        self.gather_cdr(&schema, self.zone().await?, around, &ids, &mut all).await?;
         Ok(all.rows)
     }
 

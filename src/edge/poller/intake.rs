@@ -16,8 +16,10 @@ use crate::{
     logic::call::{self, CallRows, OpenCalls},
 };
 
-/// CDR and CEL of one hang-up are written by two threads: so long the slower one is waited for.
-const SETTLE: Duration = Duration::from_millis(300);
+/// After new rows a call may be complete so soon, though the next poll is later.
+const SOON: Duration = OpenCalls::SETTLE.saturating_add(Duration::from_millis(20));
+/// Between two looks for the CDR rows of a call that has none.
+const AGAIN: Duration = Duration::from_millis(300);
 /// So often a call without any CDR row is looked at again before CEL alone must do.
 const TRIES: u32 = 3;
 /// As many rows as one question brings.
@@ -112,7 +114,9 @@ impl Intake {
         let interval = self.database.settings().poll_interval.0;
         let started = Instant::now();
         self.next_read = started + interval;
-        self.read(reading).await?;
+        if !self.read(reading).await? {
+            self.next_read = self.next_read.min(Instant::now() + SOON);
+        }
         metrics::counter!(counters::POLLS).increment(1);
         metrics::histogram!(counters::POLL_SECONDS).record(started.elapsed().as_secs_f64());
         self.collect();
@@ -159,7 +163,8 @@ impl Intake {
         format!("pbx {sum}")
     }
 
-    async fn read(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
+    /// Gives whether nothing was new.
+    async fn read(&mut self, reading: &mut Reading) -> Result<bool, Trouble> {
         let mut idle = true;
         if reading.cel.is_some() && self.database.schema().await?.cel.is_none() {
             return Err(PbxError::NoTable { table: self.database.settings().cel_table.clone() }.into());
@@ -172,6 +177,7 @@ impl Intake {
             CdrReading::Sweeps(sweeps) => {
                 let cdr = sweeps.read(&self.database).await?;
                 count("cdr", cdr.len());
+                idle &= cdr.is_empty();
                 self.open.push(CallRows { cdr, cel: Vec::new() }, clock::now());
             }
         }
@@ -184,7 +190,7 @@ impl Intake {
                 tail.fell(newest);
             }
         }
-        Ok(())
+        Ok(idle)
     }
 
     /// Gives whether nothing was new.
@@ -228,10 +234,9 @@ impl Intake {
     /// Takes complete calls out of the open ones; a call that comes again with more rows replaces itself.
     fn collect(&mut self) {
         for rows in self.open.finished(clock::now()) {
-            let due = Instant::now() + if rows.cel.is_empty() { Duration::ZERO } else { SETTLE };
             match self.settling.iter_mut().find(|settling| same_call(&settling.rows, &rows)) {
                 Some(settling) => settling.rows = rows,
-                None => self.settling.push(Settling { due, tries: 0, rows }),
+                None => self.settling.push(Settling { due: Instant::now(), tries: 0, rows }),
             }
         }
     }
@@ -249,7 +254,7 @@ impl Intake {
             let settling = &mut self.settling[at];
             settling.tries += 1;
             if whole.cdr.is_empty() && settling.tries < TRIES {
-                settling.due = Instant::now() + SETTLE;
+                settling.due = Instant::now() + AGAIN;
                 continue;
             }
             self.store(&whole, reading).await?;

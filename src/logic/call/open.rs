@@ -88,7 +88,7 @@ impl OpenCalls {
     pub const KEPT: Duration = Duration::from_secs(600);
 
     /// CDR and CEL are written side by side: the last leg may come this much after the last event.
-    pub const SETTLE: Duration = Duration::from_secs(1);
+    pub const SETTLE: Duration = Duration::from_millis(200);
 
     /// `quiet`: silence after which a call whose channels all ended is closed without an end event (and a call without
     /// CEL after its last row); `max_call`: silence after which any call is closed.
