@@ -10,7 +10,7 @@ use super::{
     leads::{DEAL, SOURCE, check_lead},
     model::Kind,
     state::State,
-    unsorted,
+    unsorted_metadata,
     validation::{Batch, Complaints, Field, Shape, below, may, request_id},
 };
 
@@ -40,7 +40,7 @@ pub(super) fn create(state: &mut State, ask: &Ask) -> Answer {
             .each(|item, complaints| {
                 check_lead(state, None, item, complaints);
                 check_people(state, item, complaints);
-                unsorted::check_metadata_of_complex(state, item, complaints);
+                unsorted_metadata::check_metadata_of_complex(state, item, complaints);
             })
             .finish()
     });

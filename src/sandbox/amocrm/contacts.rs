@@ -53,12 +53,13 @@ pub(super) fn select<'a>(
     let (created, updated) = (query.range("filter[created_at]"), query.range("filter[updated_at]"));
     let search = query.get("query").map(str::to_lowercase).filter(|text| !text.is_empty());
     let lag = state.toggles().search_lag;
+    let in_bin = kind == Kind::Lead && query.lists("with", "only_deleted");
     let has = |ids: &Option<Vec<u64>>, id: u64| ids.as_ref().is_none_or(|ids| ids.contains(&id));
     let within =
         |range: Option<(i64, i64)>, at: i64| range.is_none_or(|(from, to)| (from..=to).contains(&at));
     let mut found: Vec<&Card> = state
         .cards_of(kind)
-        .filter(|card| !card.is_deleted && (kind == Kind::Lead || !card.is_unsorted))
+        .filter(|card| card.is_deleted == in_bin && (kind == Kind::Lead || !card.is_unsorted))
         .filter(|card| has(&ids, card.id))
         .filter(|card| names.as_ref().is_none_or(|names| names.contains(&card.name.as_str())))
         .filter(|card| has(&responsible, card.responsible_user_id))

@@ -3,8 +3,8 @@
 //! `perezvon demo` shows it to people, and the service tests stand on its other side. Section numbers in the comments are
 //! those of the API reference it was built on; where that is unsure, the sandbox takes the stricter reading.
 //!
-//! A request passes the [`door`] (limits, faults, sign-in), is found in [`routes`], and is carried out by one function
-//! over the [`state`], under one lock: what it answers is what it did, also when the answer is then lost on purpose.
+//! A request passes the door (limits, faults, sign-in), is found in the table of routes, and is carried out by one
+//! function over the account's state, under one lock: what it answers is what it did, also when the answer is then lost on purpose.
 
 mod account;
 mod answer;
@@ -22,6 +22,7 @@ mod handle;
 mod hook_forms;
 mod hook_sender;
 mod inspect;
+mod kind;
 mod leads;
 mod limits;
 mod links;
@@ -43,6 +44,7 @@ mod tags;
 mod tasks;
 mod unsorted;
 mod unsorted_decisions;
+mod unsorted_metadata;
 mod users;
 mod validation;
 mod webhooks;

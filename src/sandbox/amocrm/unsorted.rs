@@ -11,7 +11,8 @@ use super::{
     listing,
     model::{Kind, Unsorted},
     state::State,
-    validation::{Batch, Complaints, Field, Shape, below, may, must, request_id},
+    unsorted_metadata::metadata_shape,
+    validation::{Batch, Complaints, Shape, below, may, must, request_id},
 };
 
 const NEW_UNSORTED: Shape = Shape::Object(&[&[
@@ -30,50 +31,6 @@ const NEW_UNSORTED: Shape = Shape::Object(&[&[
         ]]),
     ),
 ]]);
-
-/// All that older docs mark as required is, the link too (3.13: whether it still is today is unknown).
-const SIP: &[Field] = &[
-    must("from", Shape::Filled),
-    must("phone", Shape::Filled),
-    must("called_at", Shape::Int),
-    must("duration", Shape::Int),
-    must("link", Shape::Filled),
-    must("service_code", Shape::Filled),
-    may("call_responsible", Shape::IntOrText),
-    may("uniq", Shape::Text),
-    may("is_call_event_needed", Shape::Bool),
-];
-
-const FORM: &[Field] = &[
-    must("form_id", Shape::Filled),
-    must("form_name", Shape::Filled),
-    must("form_page", Shape::Filled),
-    must("form_sent_at", Shape::Int),
-    may("ip", Shape::Text),
-    may("referer", Shape::Text),
-];
-
-const CATEGORY: &[Field] = &[must("category", Shape::Word(&["sip", "forms"]))];
-
-fn metadata_shape(category: &str) -> Shape {
-    if category == "forms" { Shape::Object(&[FORM]) } else { Shape::Object(&[SIP]) }
-}
-
-/// `metadata` of `leads/complex` names its category itself.
-pub(super) fn check_metadata_of_complex(state: &State, item: &Value, complaints: &mut Complaints) {
-    let metadata = &item["_embedded"]["metadata"];
-    if !metadata.is_object() {
-        return;
-    }
-    let shape = match metadata["category"].as_str() {
-        Some("forms") => Shape::Object(&[FORM, CATEGORY]),
-        _ => Shape::Object(&[SIP, CATEGORY]),
-    };
-    complaints.check(metadata, &shape, "_embedded.metadata");
-    if state.toggles().unsorted_off {
-        complaints.choice("pipeline_id");
-    }
-}
 
 /// `GET /leads/unsorted`: those not yet decided.
 pub(super) fn list(state: &mut State, ask: &Ask) -> Answer {

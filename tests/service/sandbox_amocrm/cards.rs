@@ -217,6 +217,17 @@ async fn a_deleted_contact_is_gone_from_lists_and_by_id() {
 }
 
 #[tokio::test]
+async fn leads_in_the_bin_are_listed_only_when_asked_for() {
+    let desk = Desk::open().await;
+    let lead = desk.lead(desk.contact(&[]));
+    assert_eq!(desk.get("/api/v4/leads?with=only_deleted").await.0, 204);
+    desk.handle.delete(Kind::Lead, lead);
+    assert_eq!(desk.get("/api/v4/leads").await.0, 204);
+    let (_, body) = desk.get("/api/v4/leads?with=only_deleted").await;
+    assert_eq!(body["_embedded"]["leads"][0]["id"], lead);
+}
+
+#[tokio::test]
 async fn a_merged_contact_leaves_its_numbers_leads_and_notes_to_the_other() {
     let desk = Desk::open().await;
     let (kept, gone) = (desk.contact(&["1111111"]), desk.contact(&["2222222"]));
