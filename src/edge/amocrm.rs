@@ -6,6 +6,7 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use self::{sign_in::SignIn, wire::Wire};
@@ -238,6 +239,14 @@ impl Amocrm {
     /// Whether this is an OAuth integration, which a person signs in with `perezvon amocrm login`.
     pub fn is_oauth(&self) -> bool {
         matches!(self.sign_in, SignIn::OAuth(_))
+    }
+
+    /// When a long-lived token ends; none for OAuth, whose tokens renew themselves, and for unreadable tokens.
+    pub fn token_ends(&self) -> Option<DateTime<Utc>> {
+        match &self.sign_in {
+            SignIn::LongLived(token) => DateTime::from_timestamp(token::long_lived_end(token)?, 0),
+            SignIn::OAuth(_) => None,
+        }
     }
 
     /// Where a person grants access to an OAuth integration; `state` comes back in the redirect.

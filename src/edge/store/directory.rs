@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use diesel::{
+    backend::Backend,
     prelude::*,
+    query_builder::{BoxedSqlQuery, SqlQuery},
+    serialize::ToSql,
     sql_types::{BigInt, Text},
 };
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -55,20 +58,7 @@ impl Store {
             connection
                 .transaction(async |connection| {
                     for rows in changes.cards.chunks(ROWS) {
-                        let mut query =
-                            diesel::sql_query(replace("directory_entities", CARD_COLUMNS, rows.len()))
-                                .into_boxed();
-                        for card in rows {
-                            query = query
-                                .bind::<Text, _>(card.kind.singular())
-                                .bind::<BigInt, _>(signed(card.id))
-                                .bind::<Text, _>(card.name.as_str())
-                                .bind::<BigInt, _>(signed(card.responsible))
-                                .bind::<BigInt, _>(card.created_at)
-                                .bind::<BigInt, _>(card.updated_at)
-                                .bind::<Text, _>(spaced(&card.phones));
-                        }
-                        query.execute(connection).await?;
+                        card_rows(rows).execute(connection).await?;
                     }
                     for (kind, id) in &changes.gone_cards {
                         diesel::delete(cards::table.find((kind.singular(), signed(*id))))
@@ -90,31 +80,10 @@ impl Store {
                             .await?;
                     }
                     for rows in changes.leads.chunks(ROWS) {
-                        let mut query =
-                            diesel::sql_query(replace("directory_leads", LEAD_COLUMNS, rows.len()))
-                                .into_boxed();
-                        for (lead, _) in rows {
-                            query = query
-                                .bind::<BigInt, _>(signed(lead.id))
-                                .bind::<BigInt, _>(signed(lead.pipeline))
-                                .bind::<BigInt, _>(signed(lead.status))
-                                .bind::<BigInt, _>(signed(lead.responsible))
-                                .bind::<BigInt, _>(lead.created_at)
-                                .bind::<BigInt, _>(lead.updated_at);
-                        }
-                        query.execute(connection).await?;
+                        lead_rows(rows).execute(connection).await?;
                     }
                     for rows in link_rows(&changes.leads).chunks(ROWS) {
-                        let mut query =
-                            diesel::sql_query(replace("directory_lead_links", LINK_COLUMNS, rows.len()))
-                                .into_boxed();
-                        for (lead, kind, owner) in rows {
-                            query = query
-                                .bind::<BigInt, _>(*lead)
-                                .bind::<Text, _>(kind.as_str())
-                                .bind::<BigInt, _>(*owner);
-                        }
-                        query.execute(connection).await?;
+                        linked(rows).execute(connection).await?;
                     }
                     Ok::<(), diesel::result::Error>(())
                 })
@@ -223,6 +192,61 @@ fn replace(table: &str, columns: &[&str], rows: usize) -> String {
     }
     let row = format!("({})", vec!["?"; columns.len()].join(", "));
     sql + ") VALUES " + &vec![row; rows].join(", ")
+}
+
+/// A statement with as many bound values as it has rows.
+type Batch<'a, DB> = BoxedSqlQuery<'a, DB, SqlQuery>;
+
+fn card_rows<DB>(rows: &[Listed]) -> Batch<'_, DB>
+where
+    DB: Backend,
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+    for<'a> &'a str: ToSql<Text, DB>,
+{
+    let mut query = diesel::sql_query(replace("directory_entities", CARD_COLUMNS, rows.len())).into_boxed();
+    for card in rows {
+        query = query
+            .bind::<Text, _>(card.kind.singular())
+            .bind::<BigInt, _>(signed(card.id))
+            .bind::<Text, _>(card.name.as_str())
+            .bind::<BigInt, _>(signed(card.responsible))
+            .bind::<BigInt, _>(card.created_at)
+            .bind::<BigInt, _>(card.updated_at)
+            .bind::<Text, _>(spaced(&card.phones));
+    }
+    query
+}
+
+fn lead_rows<DB>(rows: &[(OpenLead, Vec<Owner>)]) -> Batch<'_, DB>
+where
+    DB: Backend,
+    i64: ToSql<BigInt, DB>,
+{
+    let mut query = diesel::sql_query(replace("directory_leads", LEAD_COLUMNS, rows.len())).into_boxed();
+    for (lead, _) in rows {
+        query = query
+            .bind::<BigInt, _>(signed(lead.id))
+            .bind::<BigInt, _>(signed(lead.pipeline))
+            .bind::<BigInt, _>(signed(lead.status))
+            .bind::<BigInt, _>(signed(lead.responsible))
+            .bind::<BigInt, _>(lead.created_at)
+            .bind::<BigInt, _>(lead.updated_at);
+    }
+    query
+}
+
+fn linked<DB>(rows: &[LinkRow]) -> Batch<'_, DB>
+where
+    DB: Backend,
+    i64: ToSql<BigInt, DB>,
+    for<'a> &'a str: ToSql<Text, DB>,
+{
+    let mut query = diesel::sql_query(replace("directory_lead_links", LINK_COLUMNS, rows.len())).into_boxed();
+    for (lead, kind, owner) in rows {
+        query = query.bind::<BigInt, _>(*lead).bind::<Text, _>(kind.as_str()).bind::<BigInt, _>(*owner);
+    }
+    query
 }
 
 fn link_rows(leads: &[(OpenLead, Vec<Owner>)]) -> Vec<LinkRow> {

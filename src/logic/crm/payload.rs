@@ -347,7 +347,7 @@ pub struct CreatedComplex {
 /// What `POST /api/v4/leads/complex` made: a bare list, `request_id` a list of one.
 pub fn created_complex(body: &Value) -> Vec<CreatedComplex> {
     let read = |item: &Value| {
-        let request_id = item["request_id"].get(0).unwrap_or(&item["request_id"]);
+        let request_id = item["request_id"].get(0).unwrap_or_else(|| &item["request_id"]);
         Some(CreatedComplex {
             request_id: read::text(request_id),
             lead: read::number(&item["id"])?,
