@@ -22,7 +22,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{FreshStore, sqlite_store};
+use crate::{
+    harness::{FreshStore, sqlite_store},
+    pages::{Site, site},
+};
 
 /// A FastAGI server of ours.
 struct Server {
@@ -291,4 +294,92 @@ async fn a_stop_lets_the_last_caller_have_an_answer() {
     assert_eq!(obey(stream).await, FOUND);
     timeout(Duration::from_secs(3), server.task).await.expect("stops").unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+async fn site_that_knows_ivan(change: impl FnOnce(&mut Settings)) -> Site {
+    let site = site(sqlite_store().await, |settings| {
+        settings.employees.insert("101".to_owned(), Employee { user: 7, name: "Анна".to_owned() });
+        change(settings);
+    })
+    .await;
+    site.app.directory.learn(ivan()).await;
+    site
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_gets_the_same_answer() {
+    let site = site_that_knows_ivan(|_| ()).await;
+    let text = site.page("/route?phone=%2B7%20916%20123-45-67&did=74951234567").await;
+    let route: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (key, value) in [
+        ("status", "found"),
+        ("name", "Иван Петров"),
+        ("exten", "101"),
+        ("responsible", "7"),
+        ("entity", "contact/123"),
+    ] {
+        assert_eq!(route[key], value, "{text}");
+    }
+    assert_eq!(
+        site.page("/route?format=plain&phone=89161234567").await,
+        "found|Иван Петров|101|7|contact/123"
+    );
+    for phone in ["", "101", "unknown", "%00%ff"] {
+        assert_eq!(site.page(&format!("/route?format=plain&phone={phone}")).await, "unknown||||", "{phone}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_from_elsewhere_gets_no_name() {
+    let site = site_that_knows_ivan(|settings| settings.admin.password = Secret::new("пароль")).await;
+    let address = format!("{}/route?format=plain&phone=79161234567", site.base);
+    // Somebody behind a proxy on this machine.
+    let elsewhere = || site.client.get(&address).header("X-Forwarded-For", "203.0.113.9");
+    let answer = elsewhere().send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (403, "error||||"));
+    let admin = elsewhere().basic_auth("admin", Some("пароль")).send().await.unwrap();
+    assert!(admin.text().await.unwrap().starts_with("found|"));
+    // A page on the internet that makes a browser here ask.
+    let lured = site.client.get(&address).header("Host", "evil.example").send().await.unwrap();
+    assert_eq!(lured.status().as_u16(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_from_asterisks_host_is_allowed() {
+    let site = site_that_knows_ivan(|settings| {
+        settings.agi.allow = vec!["192.0.2.10".parse().unwrap()];
+        settings.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    for (from, status) in [("192.0.2.10", 200), ("192.0.2.11", 403)] {
+        let address = format!("{}/route?phone=79161234567", site.base);
+        let answer = site.client.get(&address).header("X-Forwarded-For", from).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{from}");
+    }
+}
+
+#[test]
+fn lookup_prints_what_the_dialplan_would_be_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("perezvon.toml");
+    let text = format!(
+        "ui.language = \"ru\"\nstore.url = \"sqlite:{}\"\n[numbers.mobiles]\n\"+79031112233\" = \"101\"\n\
+         [employees]\n\"101\" = {{ user = 7, name = \"Анна\" }}\n",
+        folder.path().join("store.db").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let lookup = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_perezvon"));
+        let output = command.arg("--config").arg(&config).arg("lookup").args(words).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = lookup(&["8 (903) 111-22-33"]);
+    assert!(
+        text.contains("CRM_STATUS       unknown\n") && text.contains("мобильный сотрудника 101"),
+        "{text}"
+    );
+    let facts: serde_json::Value =
+        serde_json::from_str(&lookup(&["101", "--did", "74951234567", "--json"])).unwrap();
+    assert_eq!((&facts["status"], &facts["did"]), (&"unknown".into(), &"74951234567".into()));
 }
