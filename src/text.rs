@@ -115,7 +115,7 @@ fn word<'a>(language: Language, n: u64, forms: &[&'a str]) -> &'a str {
             _ => 2,
         },
     };
-    forms.get(index).or(forms.last()).copied().unwrap_or_default()
+    forms.get(index).or_else(|| forms.last()).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

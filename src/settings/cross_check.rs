@@ -208,7 +208,8 @@ fn amocrm(settings: &Settings, look: &mut Look<'_>) {
             look.fault("amocrm.token", "fault.no_token", &[]);
         }
         let secure = amocrm.base_url.strip_prefix("https://").is_some_and(|host| !host.is_empty());
-        if !secure && !(amocrm.base_url.starts_with("http://") && local(&amocrm.base_url)) {
+        let sandbox = amocrm.base_url.starts_with("http://") && local(&amocrm.base_url);
+        if !secure && !sandbox {
             look.fault("amocrm.base_url", "fault.not_https", &[]);
         }
     }

@@ -9,6 +9,7 @@ use super::Notes;
 use crate::{
     edge::{
         recordings::convert_file,
+        status::Health,
         store::{Store, StoreError},
     },
     settings::{Bitrate, Settings, StoreUrl},
@@ -54,7 +55,8 @@ fn says_no_table(error: &str) -> bool {
 }
 
 fn not_made_yet(path: &Path, url: &str, notes: &mut Notes<'_>) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let folder_text = folder.display().to_string();
     match tempfile::NamedTempFile::new_in(folder) {
         Ok(_) => notes.warn("store", "check.store_empty", &[("url", url)]),
@@ -72,7 +74,10 @@ pub(super) fn recordings(settings: &Settings, notes: &mut Notes<'_>) {
     match fs::read_dir(source) {
         Ok(_) => notes.ok("recordings", "check.source", &[("path", &path)]),
         Err(error) => {
-            notes.fault("recordings", "check.source_bad", &[("path", &path), ("error", &error.to_string())]);
+            // Without calls there is nothing to look for there yet.
+            let health = if settings.pbx.database_url.is_some() { Health::Fault } else { Health::Warning };
+            let values = [("path", path.as_str()), ("error", &error.to_string())];
+            notes.note("recordings", health, "check.source_bad", &values);
         }
     }
     let folder = &settings.recordings.mp3_folder;
@@ -97,8 +102,10 @@ pub(super) fn recordings(settings: &Settings, notes: &mut Notes<'_>) {
 
 /// Whether the nearest folder above that exists lets us write.
 fn may_be_made(folder: &Path) -> bool {
-    let above = folder.ancestors().skip(1).find(|above| above.exists());
-    above.is_some_and(|above| tempfile::tempdir_in(above).is_ok())
+    let here = Path::new(".");
+    let above =
+        folder.ancestors().skip(1).map(|above| if above.as_os_str().is_empty() { here } else { above });
+    above.into_iter().find(|above| above.exists()).is_some_and(|above| tempfile::tempdir_in(above).is_ok())
 }
 
 enum Trial {

@@ -171,9 +171,12 @@ pub(super) async fn is_our_form(app: &App, headers: &HeaderMap, visitor: &Visito
     bool::from(expected.as_bytes().ct_eq(token.as_bytes()))
 }
 
+/// How many wrong passwords came, and when the first did.
+type Count = (u32, Instant);
+
 /// Counts wrong passwords by where they come from.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tries(Arc<Mutex<HashMap<Option<IpAddr>, (u32, Instant)>>>);
+pub(super) struct Tries(Arc<Mutex<HashMap<Option<IpAddr>, Count>>>);
 
 impl Tries {
     /// Whether one more may be tried.

@@ -54,8 +54,7 @@ pub(super) async fn page(
     let directory = app.directory.counts();
     let worst = parts.iter().map(|part| part.health).max_by_key(|health| rank(health)).unwrap_or("ok");
     let values = json!({ "page": "home", "parts": parts, "counters": counters, "total": total, "calls": lines, "directory": directory, "worst": worst, "steps": steps(&app.settings, look.language), "zone": eye.zone_name(clock::now()) });
-    let page = super::render(&look, "home.html", values);
-    page
+    super::render(&look, "home.html", values)
 }
 
 async fn facts(app: &App) -> Result<(BTreeMap<CallState, u64>, Vec<StoredCall>), StoreError> {
