@@ -535,3 +535,73 @@ fn a_recording_that_began_after_the_talk_is_empty() {
     let states: Vec<_> = pbx.call().recordings.iter().map(|recording| recording.state).collect();
     assert_eq!(states, [RecordingState::Missing, RecordingState::Empty]);
 }
+
+#[test]
+fn a_menu_that_gave_up_waiting_is_still_where_the_call_was_missed() {
+    let mut pbx = Pbx::default();
+    pbx.client().answer(CLIENT).app(CLIENT, "BackGround", "menu", "s@ivr-1").at(30);
+    pbx.told("HANGUP", CLIENT, &[("hangupsource", "dialplan/builtin")]).plain("CHAN_END", CLIENT, "");
+    assert_eq!(pbx.call().missed_at, Some(MissedAt::Ivr));
+}
+
+#[test]
+fn a_phone_rung_after_the_queue_is_where_the_call_was_missed() {
+    let mut pbx = Pbx::default();
+    pbx.client()
+        .answer(CLIENT)
+        .app(CLIENT, "Queue", "500,t", "500@ext-queues")
+        .ring(ANNA)
+        .at(20)
+        .hangup(&[ANNA]);
+    pbx.plain("APP_END", CLIENT, "500@ext-queues").rows.last_mut().unwrap().appname = "Queue".to_owned();
+    pbx.ring(IVAN).at(30).hangup(&[IVAN, CLIENT]);
+    assert_eq!(pbx.call().missed_at, Some(MissedAt::Ringing));
+}
+
+/// Ten minutes of talk from 01:55 of Berlin's winter time, when the clocks jump from 02:00 to 03:00, or from 02:55 of
+/// its summer time, when they go back from 03:00 to 02:00.
+#[test]
+fn a_call_while_the_clocks_change_has_its_true_length() {
+    let nights = [
+        (1_774_745_700, ["2026-03-29 01:55:00", "2026-03-29 01:55:05", "2026-03-29 03:05:05"]),
+        (1_792_889_700, ["2026-10-25 02:55:00", "2026-10-25 02:55:05", "2026-10-25 02:05:05"]),
+    ];
+    for (epoch, [start, answer, end]) in nights {
+        let mut pbx = answered_by_ivan();
+        pbx.at(13).exit("b1", &[IVAN, CLIENT]).hangup(&[IVAN, CLIENT]);
+        let mut rows = pbx.rows();
+        for row in &mut rows.cel {
+            row.eventtime = match row.eventtype.as_str() {
+                "CHAN_START" => start,
+                "ANSWER" | "BRIDGE_ENTER" => answer,
+                _ => end,
+            }
+            .to_owned();
+            row.uniqueid = row.uniqueid.replace(&NOON.to_string(), &epoch.to_string());
+            row.linkedid = row.linkedid.replace(&NOON.to_string(), &epoch.to_string());
+        }
+        rows.cdr.push(CdrRow {
+            calldate: start.to_owned(),
+            channel: CLIENT.to_owned(),
+            dstchannel: IVAN.to_owned(),
+            uniqueid: rows.cel[0].uniqueid.clone(),
+            linkedid: rows.cel[0].linkedid.clone(),
+            duration: 605,
+            billsec: 600,
+            disposition: "ANSWERED".to_owned(),
+            ..CdrRow::default()
+        });
+        for zone in [None, Some(chrono_tz::Europe::Berlin), Some(chrono_tz::Europe::Moscow)] {
+            let mut settings = Settings::default();
+            settings.pbx.timezone = zone;
+            let call = fold(&rows, &Context::from_settings(&settings).unwrap()).unwrap();
+            assert_eq!(
+                (call.talk_seconds, call.ended_at.timestamp()),
+                (600, epoch + 605),
+                "{start} {zone:?}"
+            );
+        }
+        let alone = only(CallRows { cel: Vec::new(), ..rows }).unwrap();
+        assert_eq!((alone.talk_seconds, alone.ended_at.timestamp()), (600, epoch + 605));
+    }
+}

@@ -147,7 +147,7 @@ fn index(all: &[Channel], key: impl Fn(&Channel) -> &String) -> HashMap<String, 
 
 /// The events of one channel, in order, make the channel; none when they only name it.
 fn channel(events: &[&Event<'_>], context: &Context) -> Option<Channel> {
-    let first = events.iter().find(|event| event.is("CHAN_START")).or(events.first())?;
+    let first = events.iter().find(|event| event.is("CHAN_START")).or_else(|| events.first())?;
     let row = first.row;
     let start = if first.is("CHAN_START") { None } else { time::born(&row.uniqueid) }.unwrap_or(first.at);
     let hangup = events.iter().rev().find(|event| event.is("HANGUP"));
@@ -189,11 +189,11 @@ fn later_numbers(events: &[&Event<'_>]) -> Vec<String> {
 fn end(events: &[&Event<'_>]) -> DateTime<Utc> {
     let ended = events.iter().rev().find(|event| event.is("CHAN_END"));
     let hung_up = events.iter().rev().find(|event| event.is("HANGUP"));
-    ended.or(hung_up).or(events.last()).map(|event| event.at).unwrap_or_default()
+    ended.or(hung_up).or_else(|| events.last()).map(|event| event.at).unwrap_or_default()
 }
 
 fn born(events: &[&Event<'_>], side: &Side) -> Born {
-    let Some(first) = events.iter().find(|event| event.is("CHAN_START")).or(events.first()) else {
+    let Some(first) = events.iter().find(|event| event.is("CHAN_START")).or_else(|| events.first()) else {
         return Born::Incoming;
     };
     let row = first.row;

@@ -6,6 +6,7 @@ use super::{
     Conversation, Direction,
     bridge::{Bridged, Span, total, without},
     client::Client,
+    event::Event,
     party,
     pause::pauses,
     story::Story,
@@ -139,14 +140,18 @@ fn merge(talk: &mut Talk, next: Talk) {
 fn intended(story: &Story<'_>, client: &Client) -> Option<Talk> {
     let caller = &story.channels.all[client.root];
     let at_extension = || {
-        let rows = story.events.iter().filter(|event| event.row.uniqueid == caller.uniqueid);
-        rows.filter(|event| story.context.is_extension(&event.row.exten)).next_back()
+        let mut rows = story.events.iter().filter(|event| event.row.uniqueid == caller.uniqueid);
+        rows.rfind(|event| story.context.is_extension(&event.row.exten))
+    };
+    // FreePBX plays the phone's state itself, so no Dial leaves a status.
+    let dialling = |event: &&Event<'_>| {
+        let dialplan = event.row.context.as_str();
+        !caller.dialstatus.is_empty() || ["ext-local", "from-did-direct", "macro-vm"].contains(&dialplan)
     };
     let extension = match client.direction {
         Direction::Outbound => return None,
         Direction::Internal => Some(caller.began_at.0.clone()),
-        Direction::Inbound if caller.dialstatus.is_empty() => None,
-        Direction::Inbound => at_extension().map(|event| event.row.exten.clone()),
+        Direction::Inbound => at_extension().filter(dialling).map(|event| event.row.exten.clone()),
     };
     let leg = || story.legs.iter().find(|leg| leg.row.channel == caller.name);
     let from_mailbox = || leg().filter(|leg| leg.row.lastapp == "VoiceMail").map(|leg| leg.row.dst.clone());

@@ -5,6 +5,7 @@
 mod archive;
 mod bridge;
 mod cdr_only;
+mod cdr_talks;
 mod channel;
 mod client;
 mod context;

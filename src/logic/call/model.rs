@@ -184,7 +184,7 @@ fn optional_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) 
 impl Call {
     /// The last employee or outside number that talked with the client.
     pub fn last_talked(&self) -> Option<&Conversation> {
-        self.conversations.iter().filter(|conversation| conversation.accepted_at.is_some()).next_back()
+        self.conversations.iter().rfind(|conversation| conversation.accepted_at.is_some())
     }
 
     /// Whether a person talked with the client.

@@ -98,7 +98,7 @@ pub(super) fn is_unique(name: &str) -> bool {
 
 /// The other half of a Local pair.
 pub(super) fn twin(name: &str) -> Option<String> {
-    let (pair, half) = name.strip_prefix("Local/").and(name.rsplit_once(';'))?;
+    let (pair, half) = name.strip_prefix("Local/").and_then(|_| name.rsplit_once(';'))?;
     match half {
         "1" => Some(format!("{pair};2")),
         "2" => Some(format!("{pair};1")),

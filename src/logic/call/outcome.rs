@@ -141,8 +141,9 @@ fn queued_to_the_end(story: &Story<'_>, caller: &Channel, last_try: Option<DateT
     let own = |event: &&Event<'_>| event.row.uniqueid == caller.uniqueid && event.row.appname == "Queue";
     let left = story.of_type("APP_END").filter(own).map(|event| event.at).last();
     let back = story.of_type("APP_START").filter(own).map(|event| event.at).last();
-    let outside =
-        |tried: DateTime<Utc>| tried < first.at || left.is_some_and(|left| left < tried && back < Some(left));
+    let outside = |tried: DateTime<Utc>| {
+        tried < first.at || left.is_some_and(|left| left <= tried && back < Some(left))
+    };
     !last_try.is_some_and(|tried| outside(tried) && tried > first.at)
 }
 
@@ -153,29 +154,29 @@ fn rang(channel: &Channel) -> bool {
     !(at_once && refused)
 }
 
-/// Applications of menus and announcements.
-pub(super) const MENUS: [&str; 9] = [
-    "BackGround",
-    "Background",
-    "WaitExten",
-    "Read",
-    "ReadExten",
-    "Playback",
-    "ControlPlayback",
-    "Directory",
-    "Festival",
-];
+/// Applications that wait for the caller's choice.
+pub(super) const MENUS: [&str; 7] =
+    ["BackGround", "Background", "WaitExten", "Read", "ReadExten", "Directory", "SpeechBackground"];
 
-/// The caller left a menu or an announcement. When the PBX ended the call after one, the company was closed.
+/// Applications that only tell.
+pub(super) const ANNOUNCEMENTS: [&str; 4] = ["Playback", "ControlPlayback", "Festival", "SayAlpha"];
+
+/// The caller left a menu or an announcement. When the PBX ended the call after an announcement, the company was
+/// closed.
 fn was_in_menu(story: &Story<'_>, caller: &Channel) -> bool {
     let own = || story.events.iter().filter(|event| event.row.uniqueid == caller.uniqueid);
-    let closed = own().any(|event| {
-        let dialplan = event.row.context.to_ascii_lowercase();
-        ["afterhours", "after-hours", "closed", "night"].iter().any(|word| dialplan.contains(word))
-    });
-    let heard = own()
-        .any(|event| MENUS.contains(&event.row.appname.as_str()) || event.row.context.starts_with("ivr"));
-    heard && !closed && !caller.hangup_source.starts_with("dialplan")
+    let heard = |apps: &[&str]| own().any(|event| apps.contains(&event.row.appname.as_str()));
+    let in_context = |words: &[&str]| {
+        own().any(|event| {
+            let dialplan = event.row.context.to_ascii_lowercase();
+            words.iter().any(|word| dialplan.contains(word))
+        })
+    };
+    if in_context(&["afterhours", "after-hours", "closed", "night"]) {
+        return false;
+    }
+    let told = heard(&ANNOUNCEMENTS) && !caller.hangup_source.starts_with("dialplan");
+    heard(&MENUS) || in_context(&["ivr"]) || told
 }
 
 /// The client had talked, and was on the line when nobody was with him any more.

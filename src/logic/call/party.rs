@@ -45,7 +45,7 @@ fn parent(story: &Story<'_>, index: usize) -> Option<usize> {
     story
         .channels
         .iter()
-        .filter(|(_, local)| local.is_local() && local.name.ends_with(";2"))
+        .filter(|(half, local)| local.name.ends_with(";2") && story.channels.twin(*half) != Some(index))
         .filter(|(_, local)| {
             local.start <= channel.start && local.end + MOMENT >= channel.start && made_for(local)
         })
@@ -81,7 +81,7 @@ pub(super) fn asked_for_client(story: &Story<'_>, client: &Client, bridged: &Bri
     let before_client = since.is_some_and(|since| channel.start < since);
     // In an ordered call the employee is rung first; who else was rung before the client was is nobody's business.
     let ordered = story.channels.all[root].born == Born::Originated;
-    !(before_client && !ordered) && !consulted(story, bridged, index)
+    (ordered || !before_client) && !consulted(story, bridged, index)
 }
 
 /// A colleague called from a second line, who was still ringing when the client was transferred to him.

@@ -96,6 +96,11 @@ impl Clock {
         let believed =
             zone.filter(|zone| anchors.iter().all(|(at, offset)| zone_offset(zone, *at) == *offset));
         let zone = if anchors.is_empty() { zone } else { believed };
+        if zone.is_none() {
+            anchors.extend(ends(rows, &anchors));
+            anchors.sort_unstable();
+            anchors.dedup();
+        }
         Self { zone, anchors }
     }
 
@@ -132,14 +137,14 @@ impl Clock {
 
     fn in_force(&self, at: i64) -> i64 {
         let before = self.anchors.iter().rev().find(|(start, _)| *start <= at + 1);
-        before.or(self.anchors.first()).map_or(0, |(_, offset)| *offset)
+        before.or_else(|| self.anchors.first()).map_or(0, |(_, offset)| *offset)
     }
 }
 
 /// The offset, of those sorted from the earliest UTC to the latest, that gives the first time not before `floor`.
 fn pick(offsets: &[i64], wall: i64, floor: Option<i64>) -> i64 {
     let fits = |offset: &&i64| floor.is_none_or(|floor| wall - **offset >= floor - SLACK);
-    offsets.iter().find(fits).or(offsets.last()).copied().unwrap_or(0)
+    offsets.iter().find(fits).or_else(|| offsets.last()).copied().unwrap_or(0)
 }
 
 fn zone_choice(zone: &Tz, wall: NaiveDateTime, seconds: i64, floor: Option<i64>) -> i64 {
@@ -171,6 +176,25 @@ fn anchor(uniqueid: &str, written: &str) -> Option<(i64, i64)> {
     let offset = (difference + QUARTER / 2).div_euclid(QUARTER) * QUARTER;
     let plausible = offset.abs() <= 15 * HOUR && (-5..=120).contains(&(difference - offset));
     plausible.then_some((at, offset))
+}
+
+/// Where a channel's only leg ended by its duration, against the wall clock of its end event: the clocks were
+/// changed between.
+fn ends(rows: &CallRows, anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let ended = rows.cel.iter().filter(|row| row.eventtype == "CHAN_END");
+    let changed = ended.filter_map(|row| {
+        let mut legs = rows.cdr.iter().filter(|leg| leg.uniqueid == row.uniqueid);
+        let leg = legs.next().filter(|_| legs.next().is_none())?;
+        let end = epoch(&row.uniqueid)? + leg.duration.clamp(0, 86_400);
+        let Written::Wall(wall) = Written::parse(&row.eventtime)? else {
+            return None;
+        };
+        let (_, before) = anchors.first()?;
+        let change = wall.and_utc().timestamp() - end - before;
+        let hour = change.signum() * HOUR;
+        ((change - hour).abs() <= 5 && hour != 0).then_some((end - 1, before + hour))
+    });
+    changed.collect()
 }
 
 fn first_legs(cdr: &[CdrRow]) -> Vec<&CdrRow> {
