@@ -8,7 +8,7 @@ const ROUNDS: u32 = 7;
 const TICKS: f64 = 100.0;
 
 /// Measures and prints.
-pub fn run() {
+pub(crate) fn run() {
     let lame = Command::new("lame").arg("--version").output().is_ok_and(|output| output.status.success());
     if !lame {
         println!("lame is not installed: no ratio, only our own time (Debian: apt-get install lame)");
