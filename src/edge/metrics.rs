@@ -28,10 +28,22 @@ pub const CALLS_KEPT: &str = "perezvon_calls_kept";
 pub const REGISTER_SECONDS: &str = "perezvon_register_seconds";
 /// Actions carried out; labels `kind` and `state`.
 pub const ACTIONS: &str = "perezvon_actions_total";
-/// Requests to amoCRM; label `status` is the HTTP status, 0 when no answer came.
-pub const CRM_REQUESTS: &str = "perezvon_crm_requests_total";
-/// Time of one request to amoCRM, without waiting for the pace.
-pub const CRM_SECONDS: &str = "perezvon_crm_request_seconds";
+/// Requests to amoCRM; labels `method`, `endpoint` and `status` (`lost` when no answer came).
+pub const CRM_REQUESTS: &str = "perezvon_amocrm_requests_total";
+/// Time of one request to amoCRM, without waiting for the pace; label `endpoint`.
+pub const CRM_SECONDS: &str = "perezvon_amocrm_request_seconds";
+/// Time a request waited for the pace; label `urgency`.
+pub const CRM_WAIT_SECONDS: &str = "perezvon_amocrm_wait_seconds";
+/// Answers 429, after each of which nothing is sent for a while.
+pub const CRM_PAUSES: &str = "perezvon_amocrm_pauses_total";
+/// Block pages, after each of which nothing is sent for long.
+pub const CRM_BLOCKS: &str = "perezvon_amocrm_blocks_total";
+/// Webhooks of amoCRM.
+pub const CRM_WEBHOOKS: &str = "perezvon_amocrm_webhooks_total";
+/// Time of a live look-up while a caller waits.
+pub const LOOKUP_SECONDS: &str = "perezvon_directory_live_lookup_seconds";
+/// Unix time of the last good sync of the directory.
+pub const DIRECTORY_SYNCED: &str = "perezvon_directory_synced_timestamp_seconds";
 /// Directory entries; label `kind` is `contact`, `company`, `phone` or `lead`.
 pub const DIRECTORY: &str = "perezvon_directory_entries";
 /// MP3 made; label `result` is `ok` or `refused`.
@@ -65,10 +77,47 @@ fn describe() {
     describe_gauge!(CALLS_KEPT, "Calls in the store, by state");
     describe_histogram!(REGISTER_SECONDS, Unit::Seconds, "From a call's end to its registration");
     describe_counter!(ACTIONS, "Actions carried out, by kind and state");
-    describe_counter!(CRM_REQUESTS, "Requests to amoCRM, by HTTP status (0: no answer)");
+    describe_counter!(CRM_REQUESTS, "Requests to amoCRM, by method, endpoint and HTTP status");
     describe_histogram!(CRM_SECONDS, Unit::Seconds, "One request to amoCRM, without waiting for the pace");
+    describe_histogram!(CRM_WAIT_SECONDS, Unit::Seconds, "Wait for the pace before a request to amoCRM");
+    describe_counter!(CRM_PAUSES, "Answers 429 of amoCRM");
+    describe_counter!(CRM_BLOCKS, "Block pages of amoCRM");
+    describe_counter!(CRM_WEBHOOKS, "Webhooks of amoCRM");
+    describe_histogram!(LOOKUP_SECONDS, Unit::Seconds, "Live look-up while a caller waits");
+    describe_gauge!(DIRECTORY_SYNCED, Unit::Seconds, "Unix time of the last good sync of the directory");
     describe_gauge!(DIRECTORY, "Directory entries, by kind");
     describe_counter!(MP3, "MP3 made, by result");
     describe_histogram!(MP3_SECONDS, Unit::Seconds, "One conversion to MP3");
     describe_gauge!(PART, "Health of a part: 1 works or is off, 0.5 look at it, 0 does not work");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    #[test]
+    fn every_metric_that_is_written_is_described() {
+        let described = include_str!("metrics.rs");
+        let mut unknown = Vec::new();
+        look_into(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |text| {
+            for part in text.split("\"perezvon_").skip(1) {
+                let name = part.split('"').next().unwrap_or_default();
+                if !described.contains(&format!("\"perezvon_{name}\"")) {
+                    unknown.push(name.to_owned());
+                }
+            }
+        });
+        assert!(unknown.is_empty(), "not in metrics.rs: {unknown:?}");
+    }
+
+    fn look_into(folder: &Path, see: &mut impl FnMut(&str)) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                look_into(&path, see);
+            } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("metrics.rs") {
+                see(&fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
 }
