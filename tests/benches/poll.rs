@@ -16,7 +16,10 @@ use perezvon::{
 };
 
 const SMALL: u64 = 10_000;
-const ROUNDS: usize = 60;
+/// Questions of one kind in a row.
+const ROUNDS: usize = 30;
+/// Small and big take turns so often; the best median counts, as others use this machine, too.
+const TURNS: usize = 3;
 /// One call row every so many seconds, as baselines of busy offices have it (13.7 thousand a day).
 const EVERY: f64 = 6.3;
 
@@ -35,7 +38,7 @@ async fn measure() {
     let big = size("PEREZVON_BENCH_ROWS", usual);
     let big_cel = size("PEREZVON_BENCH_CEL_ROWS", big / 2);
     let folder = tempfile::tempdir().expect("a folder");
-    let mut figures = Vec::new();
+    let mut tables = Vec::new();
     for (cdr, cel) in [(SMALL, SMALL), (big, big_cel)] {
         let started = Instant::now();
         let url = match &server {
@@ -43,13 +46,26 @@ async fn measure() {
             None => sqlite(folder.path(), cdr, cel).await,
         };
         println!("  loaded {cdr} cdr and {cel} cel rows in {:.0} s", started.elapsed().as_secs_f64());
-        figures.push(ask(url).await);
+        tables.push(url);
+    }
+    let mut figures = [Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        for (url, best) in tables.iter().zip(&mut figures) {
+            let asked = ask(url.clone()).await;
+            if best.is_empty() {
+                *best = asked;
+            } else {
+                best.iter_mut().zip(asked).for_each(|(best, asked)| best.1 = best.1.min(asked.1));
+            }
+        }
     }
     if let Some(server) = &server {
         drop_databases(server).await;
     }
     let engine = if server.is_some() { "MariaDB" } else { "SQLite" };
-    println!("  {engine}: median µs of {ROUNDS}, at {SMALL} rows and at {big} (cel {big_cel})");
+    println!(
+        "  {engine}: best of {TURNS} medians of {ROUNDS}, µs, at {SMALL} rows and at {big} (cel {big_cel})"
+    );
     for (small, big) in figures[0].iter().zip(&figures[1]) {
         let ratio = big.1 / small.1.max(1.0);
         println!("  {:<44} {:>9.0} {:>9.0}   big/small {ratio:.2}", small.0, small.1, big.1);

@@ -1,9 +1,10 @@
 //! What is new since last time.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{
     PbxDatabase, PbxError,
+    connection::Engine,
     select::{Ask, KeyFound, Kind, PAGE, RawCdr, RawCel},
     times,
 };
@@ -84,14 +85,19 @@ impl PbxDatabase {
         let zone = self.zone().await?;
         let Some(ask) = self.ask(&schema, Kind::Cdr) else { return Ok(Vec::new()) };
         let time = ask.column("calldate");
-        let query = ask.rows(&format!("WHERE {time} >= ?")).text(times::write(zone.local(since)));
+        let mut condition = format!("WHERE {time} >= ?");
+        if ended.is_some() {
+            condition.push_str(&match ask.engine {
+                Engine::Mysql => format!(" AND {time} + INTERVAL {} SECOND >= ?", ask.column("duration")),
+                Engine::Sqlite => {
+                    format!(" AND datetime({time}, {} || ' seconds') >= ?", ask.column("duration"))
+                }
+            });
+        }
+        let query = ask.rows(&condition).text(times::write(zone.local(since)));
+        let query = ended.into_iter().fold(query, |query, ended| query.text(times::write(zone.local(ended))));
         let rows: Vec<RawCdr> = self.load(&query).await?;
-        let ended = ended.map(|at| zone.local(at));
-        let late = |row: &CdrRow| match (ended, zone.read(&row.calldate)) {
-            (Some(ended), Some(began)) => began + TimeDelta::seconds(row.duration) >= ended,
-            _ => true,
-        };
-        Ok(rows.into_iter().map(|row| row.into_row().1).filter(late).collect())
+        Ok(rows.into_iter().map(|row| row.into_row().1).collect())
     }
 }
 
