@@ -71,6 +71,8 @@ async fn morning(args: &Args) -> Result<ExitCode, CliError> {
     let crm = start_crm(language).await?;
     let sockets = bind().await?;
     let settings = demo_settings(&folder, &crm, &sockets)?;
+    // The tables first: the service would call their absence a fault.
+    Pbx::prepare(&folder).await?;
     let running = serve::start(settings.clone(), sockets).await?;
     lines::greet(language, &running, &crm, &folder, temporary.is_some());
     wait_for_directory(&running).await;

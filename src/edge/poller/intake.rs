@@ -24,6 +24,9 @@ const AGAIN: Duration = Duration::from_millis(300);
 const TRIES: u32 = 3;
 /// As many rows as one question brings.
 const PAGE: usize = 500;
+/// At the very first start so many rows are looked at that are there already: calls may have ended while the database
+/// could not be reached yet.
+const LOOK_BACK: i64 = 500;
 /// Between two looks for rows and calls that can be forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -67,6 +70,8 @@ pub(super) struct Intake {
     open: OpenCalls,
     settling: Vec<Settling>,
     reading: Option<Reading>,
+    /// When this process began to poll, in whole seconds as the tables have them.
+    started: DateTime<Utc>,
     next_read: Instant,
     next_tidy: Instant,
 }
@@ -76,7 +81,18 @@ impl Intake {
         let settings = database.settings();
         let open = OpenCalls::new(settings.quiet.0, settings.max_call.0);
         let now = Instant::now();
-        Self { database, target, open, settling: Vec::new(), reading: None, next_read: now, next_tidy: now }
+        let started = clock::now();
+        let started = DateTime::from_timestamp(started.timestamp(), 0).unwrap_or(started);
+        Self {
+            database,
+            target,
+            open,
+            settling: Vec::new(),
+            reading: None,
+            started,
+            next_read: now,
+            next_tidy: now,
+        }
     }
 
     /// A sentence for the board.
@@ -130,10 +146,15 @@ impl Intake {
         let settings = self.database.settings();
         let schema = self.database.schema().await?;
         let newest = self.database.newest().await?;
-        let now = clock::now();
+        let back = |newest: Option<i64>| newest.map(|newest| (newest - LOOK_BACK).max(0));
         let place = match self.target.store.cursor(&self.cursor()).await? {
             Some(kept) => serde_json::from_str(&kept).unwrap_or_default(),
-            None => Place { cel: newest.cel, cdr: newest.cdr, begun: now, swept: now },
+            None => Place {
+                cel: back(newest.cel),
+                cdr: back(newest.cdr),
+                begun: self.started,
+                swept: self.started,
+            },
         };
         let tail = |kept: Option<i64>, newest: Option<i64>| Some(Tail::at(kept.unwrap_or(newest?)));
         let cel = newest.cel.and_then(|_| tail(place.cel, newest.cel));

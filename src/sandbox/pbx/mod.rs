@@ -11,7 +11,12 @@ mod shape;
 mod table;
 mod voice;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +48,7 @@ pub struct Options {
     pub folder: PathBuf,
     /// The FastAGI server to ask while a client's call rings.
     pub agi: Option<SocketAddr>,
-    /// How many calls; none means until stopped. Whose clients they are: three of four of `clients`, the fourth a stranger.
+    /// How many calls; none means until stopped.
     pub calls: Option<usize>,
     /// How many times faster than life.
     pub speed: f64,
@@ -51,7 +56,7 @@ pub struct Options {
     pub seed: u64,
     /// Whose phones ring.
     pub employees: Vec<Person>,
-    /// Who calls and is called.
+    /// Who calls and is called; strangers when there are none.
     pub clients: Vec<Person>,
 }
 
@@ -118,15 +123,21 @@ pub struct Pbx {
 }
 
 impl Pbx {
+    /// Makes the folder and its empty tables, for a service that looks at them before the first call.
+    pub async fn prepare(folder: &Path) -> Result<(), PbxError> {
+        tokio::fs::create_dir_all(folder.join("monitor")).await?;
+        Tables::open(&folder.join("master.db")).await.map(drop)
+    }
+
     /// Makes the folder and its tables, then starts calling.
     pub async fn start(
         options: Options,
         events: mpsc::Sender<PbxEvent>,
         stop: CancellationToken,
     ) -> Result<Self, PbxError> {
+        Self::prepare(&options.folder).await?;
         let recordings = options.folder.join("monitor");
         let database = options.folder.join("master.db");
-        tokio::fs::create_dir_all(&recordings).await?;
         let tables = Arc::new(Tables::open(&database).await?);
         let options = Arc::new(Options { speed: options.speed.max(0.1), ..options });
         let running = tokio::spawn(async move {
