@@ -5,6 +5,7 @@
 //! heals what the others missed (deletions, merges, cards that no list named as changed).
 
 mod apply;
+mod follow;
 mod live;
 mod people;
 mod sync;

@@ -15,7 +15,7 @@ use perezvon::{
         payload::{self, NewContact},
         request::{Request, Urgency},
     },
-    sandbox::amocrm::{Fault, Handle, Limits, Options, Rule, Sandbox, Toggles, When},
+    sandbox::amocrm::{Fault, Handle, Kind, Limits, Options, Rule, Sandbox, Toggles, When},
     settings::{self, Secret, Span},
 };
 use tokio::net::TcpListener;
@@ -325,5 +325,91 @@ async fn a_token_is_sent_to_no_stranger() {
         };
         let refused = Amocrm::new(&settings, store.store.clone(), Arc::default());
         assert!(matches!(refused, Err(Failure::NotConnected(_))), "{base_url}");
+    }
+}
+
+/// Runs the program with settings for this sandbox.
+async fn perezvon(folder: &std::path::Path, settings: &str, arguments: &[&str]) -> (i32, String) {
+    let place = folder.join("perezvon.toml");
+    // Written once: another process of the test may be reading it.
+    if !place.exists() {
+        std::fs::write(&place, settings).unwrap();
+    }
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_perezvon"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .await
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_signs_in_looks_and_syncs_from_the_command_line() {
+    let handle = sandbox(Options { seed_contacts: 30, ..Options::default() }).await;
+    handle.add_contact(Kind::Contact, "Анна Круглова", &["8 (916) 123-45-67"], handle.users()[0].id);
+    let folder = tempfile::tempdir().unwrap();
+    let integration = handle.integration();
+    let settings = format!(
+        "[store]\nurl = \"sqlite:perezvon.db\"\n[amocrm]\nbase_url = \"{}\"\nclient_id = \"{}\"\n\
+         client_secret = \"{}\"\nredirect_uri = \"{}\"\n",
+        handle.base_url(),
+        integration.client_id,
+        integration.client_secret,
+        integration.redirect_uri
+    );
+    let run = async |arguments: &[&str]| perezvon(folder.path(), &settings, arguments).await;
+    let (code, said) = run(&["amocrm", "status"]).await;
+    assert!(code == 1 && said.contains("perezvon amocrm login"), "{said}");
+    let (code, said) = run(&["amocrm", "login", "--code", &handle.grant_code()]).await;
+    assert!(code == 0 && said.contains("administrator"), "{said}");
+    for (what, word) in
+        [("users", "Борис Кузнецов"), ("pipelines", "Продажи"), ("status", &handle.base_url())]
+    {
+        let (code, said) = run(&["amocrm", what]).await;
+        assert!(code == 0 && said.contains(word), "{what}: {said}");
+    }
+    let (code, said) = run(&["directory", "sync", "--json"]).await;
+    let counts: serde_json::Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+    assert!(code == 0 && counts["contacts"].as_u64().unwrap() >= 2, "{said}");
+    let (code, said) = run(&["directory", "show", "+7 916 123 45 67"]).await;
+    assert!(code == 0 && said.contains("Анна Круглова"), "{said}");
+    assert_eq!(run(&["directory", "show", "+7 999 000 00 00"]).await.0, 1);
+    assert_eq!(run(&["directory", "show", "101"]).await.0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_with_an_expired_token_refresh_it_once() {
+    let handle = sandbox(Options::default()).await;
+    handle.faults().set_toggles(Toggles { strict_rotation: true, ..Toggles::default() });
+    for fresh in stores().await {
+        let folder = tempfile::tempdir().unwrap();
+        let integration = handle.integration();
+        let url = match &fresh.url {
+            settings::StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            settings::StoreUrl::Mysql(url) => url.clone(),
+        };
+        let settings = format!(
+            "[store]\nurl = \"{url}\"\n[amocrm]\nbase_url = \"{}\"\nclient_id = \"{}\"\n\
+             client_secret = \"{}\"\nredirect_uri = \"{}\"\n",
+            handle.base_url(),
+            integration.client_id,
+            integration.client_secret,
+            integration.redirect_uri
+        );
+        let run = async |arguments: &[&str]| perezvon(folder.path(), &settings, arguments).await;
+        assert_eq!(run(&["amocrm", "login", "--code", &handle.grant_code()]).await.0, 0, "{}", fresh.engine);
+        handle.expire_access_tokens();
+        handle.forget_requests();
+        handle.faults().set(Rule::new("/oauth2/*", Fault::Delay(Duration::from_millis(700)), When::Always));
+        let arguments: &[&str] = &["amocrm", "pipelines"];
+        let all = futures::future::join_all([run(arguments), run(arguments), run(arguments)]).await;
+        handle.faults().clear();
+        assert!(all.iter().all(|ended| ended.0 == 0), "{}: {all:?}", fresh.engine);
+        let grants = handle.requests().iter().filter(|request| request.path.contains("oauth2")).count();
+        assert_eq!(grants, 1, "{}", fresh.engine);
     }
 }

@@ -19,7 +19,10 @@ use perezvon::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{FreshStore, sqlite_store, stores};
+use crate::{
+    harness::{FreshStore, sqlite_store, stores},
+    pages::site,
+};
 
 /// A sandbox, a store, and the directory between them.
 struct Office {
@@ -336,4 +339,24 @@ async fn another_account_begins_with_an_empty_directory() {
     let directory = directory(&office.settings, &office.fresh.store, &amocrm).await;
     assert_eq!(directory.counts(), Default::default());
     assert!(!directory.has_walked());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_secret_address_takes_webhooks() {
+    let site =
+        site(sqlite_store().await, |settings| settings.amocrm.webhook_secret = Secret::new("s3cret")).await;
+    let post = async |path: &str, body: String| {
+        let answer = site.client.post(format!("{}{path}", site.base)).body(body).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    let body = "contacts[add][0][id]=1&contacts[add][0][type]=contact".to_owned();
+    assert_eq!(post("/amocrm/webhook/s3cret", body.clone()).await, 200);
+    assert_eq!(
+        post("/amocrm/webhook/s3cret", "\0\u{fffd}%zz".to_owned()).await,
+        200,
+        "rubbish is answered too"
+    );
+    assert_eq!(post("/amocrm/webhook/wrong", body).await, 404);
+    assert_eq!(post("/amocrm/webhook/s3cret", "x".repeat(5 << 20)).await, 413);
+    assert_eq!(site.get("/amocrm/webhook/s3cret").await.0, 404);
 }

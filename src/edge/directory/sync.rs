@@ -2,38 +2,29 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Directory,
-    walk::{Walk, is_last},
-};
+use super::{Directory, walk::Walk};
 use crate::{
     edge::{
-        amocrm::{Amocrm, Failure, Hold},
+        amocrm::{Amocrm, Failure},
         clock,
         status::Health,
         store::{Store, StoreError},
     },
     logic::{
-        crm::{
-            read,
-            request::{Request, Urgency},
-        },
+        crm::{request::Urgency, webhook::Changed},
         directory::EntityKind,
     },
 };
 
 /// Which account the kept directory is of.
 const ACCOUNT: &str = "directory.account";
-/// A change may show up in lists a little late.
-const OVERLAP: i64 = 30;
 /// Clocks differ, and a walk takes time: after it, changes are asked for from this long before it began.
 const BEFORE_WALK: i64 = 600;
 /// A burst of webhooks is read in one go.
@@ -55,7 +46,7 @@ pub(super) enum Stream {
 impl Stream {
     const ALL: [Self; 3] = [Self::Contacts, Self::Companies, Self::Leads];
 
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Contacts => "contacts",
             Self::Companies => "companies",
@@ -195,7 +186,7 @@ impl Directory {
         }
     }
 
-    async fn read_changed(&self, changed: crate::logic::crm::webhook::Changed) -> Result<(), Failure> {
+    async fn read_changed(&self, changed: Changed) -> Result<(), Failure> {
         self.reread_leads(changed.leads, Urgency::Background).await?;
         self.reread_cards(EntityKind::Contact, changed.contacts, Urgency::Background).await?;
         self.reread_cards(EntityKind::Company, changed.companies, Urgency::Background).await
@@ -252,88 +243,6 @@ impl Directory {
         Ok(())
     }
 
-    /// Reads, now, all that changed in the CRM since the last sync (contacts, companies, open leads): before
-    /// contacts or leads are created, so that one made by hand seconds ago is not doubled. Callers that come while
-    /// one runs share the next one. Gives [`Self::complete_until`] after it, none before the first full sync.
-    pub async fn catch_up(&self, urgency: Urgency) -> Result<Option<DateTime<Utc>>, Failure> {
-        let arrived = self.begun.load(Ordering::Acquire);
-        let _turn = self.turn.lock().await;
-        if self.ended.load(Ordering::Acquire) > arrived || !self.has_walked() {
-            return Ok(self.complete_until());
-        }
-        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        let began = clock::now();
-        // Leads first: a contact that tells its leads finds them here.
-        for stream in [Stream::Leads, Stream::Contacts, Stream::Companies] {
-            self.follow(stream, urgency).await?;
-        }
-        self.ended.store(number, Ordering::Release);
-        self.complete_until.store(began.timestamp_millis(), Ordering::Release);
-        metrics::gauge!("perezvon_directory_synced_timestamp_seconds").set(began.timestamp() as f64);
-        Ok(self.complete_until())
-    }
-
-    /// Everything of a stream that changed since its place. The next page begins at the last time seen instead of
-    /// being numbered: an item that changes meanwhile moves to the end, and shifts nothing past us.
-    async fn follow(&self, stream: Stream, urgency: Urgency) -> Result<(), Failure> {
-        let Some(Place::Following(place)) = self.places().get(&stream).cloned() else { return Ok(()) };
-        let (mut from, mut page, mut limit, mut newest) = (place - OVERLAP, 1u64, 250u64, place);
-        loop {
-            let request = Request::get(format!("/api/v4/{}", stream.word()))
-                .with("filter[updated_at][from]", from)
-                .with("order[updated_at]", "asc")
-                .with("page", page)
-                .with("limit", limit)
-                .with("with", if stream == Stream::Leads { "contacts" } else { "leads" });
-            let reply = match self.amocrm()?.send(request, urgency).await {
-                Err(Failure::TryAgain { why: Hold::Overload(_), .. }) if limit > 50 => {
-                    (page, limit) = (1, 50);
-                    continue;
-                }
-                reply => reply?,
-            };
-            let items = read::embedded(&reply.body, stream.word());
-            let times: Vec<i64> = items
-                .iter()
-                .filter_map(|item| i64::try_from(read::number(&item["updated_at"])?).ok())
-                .collect();
-            if times.iter().any(|time| *time < from) {
-                tracing::warn!(
-                    "amoCRM ignores the filter by time of change: the slow round and webhooks must do"
-                );
-                break;
-            }
-            self.take_in(stream, items, urgency).await?;
-            let last = times.iter().copied().max().unwrap_or(from);
-            newest = newest.max(last);
-            if is_last(items.len(), limit, &reply.body) {
-                break;
-            }
-            (from, page) = if last > from { (last, 1) } else { (from, page + 1) };
-        }
-        self.keep_place(stream, Place::Following(newest)).await
-    }
-
-    async fn take_in(
-        &self,
-        stream: Stream,
-        items: &[serde_json::Value],
-        urgency: Urgency,
-    ) -> Result<(), Failure> {
-        let kind = match stream {
-            Stream::Contacts => EntityKind::Contact,
-            Stream::Companies => EntityKind::Company,
-            Stream::Leads => {
-                self.apply_leads(items.iter().filter_map(read::lead).collect()).await;
-                return Ok(());
-            }
-        };
-        let applied =
-            self.apply_cards(items.iter().filter_map(|item| read::entity(kind, item)).collect()).await;
-        let doubts = applied.doubts.into_iter().filter(|doubt| doubt.0 == kind).map(|doubt| doubt.1);
-        self.reread_cards(kind, doubts.take(100), urgency).await
-    }
-
     /// One step of the round over everything, when it is time for one.
     async fn slow_round(&self) -> Result<(), Failure> {
         let counts = self.counts();
@@ -371,7 +280,7 @@ impl Directory {
         Stream::ALL.iter().all(|stream| matches!(places.get(stream), Some(Place::Following(_))))
     }
 
-    async fn keep_place(&self, stream: Stream, place: Place) -> Result<(), Failure> {
+    pub(super) async fn keep_place(&self, stream: Stream, place: Place) -> Result<(), Failure> {
         let unchanged = self.places().insert(stream, place.clone()).as_ref() == Some(&place);
         let Some(store) = self.store.as_ref().filter(|_| !unchanged) else { return Ok(()) };
         let kept = serde_json::to_string(&place).unwrap_or_default();
@@ -384,7 +293,7 @@ impl Directory {
         format!("{contacts} contacts, {companies} companies, {leads} open leads")
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
+    pub(super) fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
