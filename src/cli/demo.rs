@@ -73,7 +73,7 @@ async fn morning(args: &Args) -> Result<ExitCode, CliError> {
     let settings = demo_settings(&folder, &crm, &sockets)?;
     // The tables first: the service would call their absence a fault.
     Pbx::prepare(&folder).await?;
-    let running = serve::start(settings.clone(), sockets).await?;
+    let running = serve::start(settings, sockets).await?;
     lines::greet(language, &running, &crm, &folder, temporary.is_some());
     wait_for_directory(&running).await;
     let stop = CancellationToken::new();

@@ -14,9 +14,9 @@ pub enum LogFormat {
     Human,
 }
 
-/// Starts logging. `PEREZVON_LOG`, else `RUST_LOG`, filters; services say more than commands by default.
-pub(super) fn start(format: LogFormat, long_running: bool) {
-    let default = if long_running { "info" } else { "warn" };
+/// Starts logging. `PEREZVON_LOG`, else `RUST_LOG`, filters; the service says more than commands by default.
+pub(super) fn start(format: LogFormat, serves: bool) {
+    let default = if serves { "info" } else { "warn" };
     let wish = env::var("PEREZVON_LOG").or_else(|_| env::var("RUST_LOG")).unwrap_or_default();
     let filter = if wish.is_empty() { EnvFilter::new(default) } else { EnvFilter::new(wish) };
     let registry = tracing_subscriber::registry().with(filter);

@@ -117,8 +117,7 @@ enum Command {
 /// Parses argv, runs the subcommand, prints the error chain.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let long_running = matches!(cli.command, Command::Serve(_) | Command::Demo(_));
-    log::start(cli.global.log, long_running);
+    log::start(cli.global.log, matches!(cli.command, Command::Serve(_)));
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match run(cli.command, &cli.global) {

@@ -14,6 +14,8 @@ use crate::{
         phone::Phone,
         rules::plan::{Action, Place, Plan},
     },
+    settings::Language,
+    text::say,
 };
 
 /// Why a call goes no further in this round.
@@ -168,7 +170,7 @@ impl Job {
     }
 
     /// Its next state in the store.
-    pub(super) fn turn(&self) -> Turn {
+    pub(super) fn turn(&self, language: Language) -> Turn {
         let (state, reason, next_at) = match &self.halt {
             Some(Halt::Wait { reason, at }) => (CallState::Waiting, reason.clone(), Some(*at)),
             Some(Halt::Skip) => {
@@ -176,7 +178,7 @@ impl Job {
                 (CallState::Skipped, why.unwrap_or_default(), None)
             }
             Some(Halt::Fail(reason)) => (CallState::Failed, reason.clone(), None),
-            None if self.complete() => (CallState::Registered, self.remark.clone().unwrap_or_default(), None),
+            None if self.complete() => (CallState::Registered, self.summary(language), None),
             // Left over by a round that ended early: soon again, but not in a hot loop.
             None => (CallState::Waiting, String::new(), Some(clock::now() + TimeDelta::seconds(2))),
         };
@@ -188,6 +190,29 @@ impl Job {
             next_at,
             plan: self.plan.clone(),
         }
+    }
+
+    /// Where it stands in the CRM, in a few words: what was made, and on which card the call is.
+    fn summary(&self, language: Language) -> String {
+        let mut words = Vec::new();
+        for kind in ["contact", "lead", "task"] {
+            let Some(action) = self.action(kind).filter(|action| action.state == ActionState::Done) else {
+                continue;
+            };
+            let id = made(action).unwrap_or_default().to_string();
+            let key = if action.result["found"] == true { "registered.found." } else { "registered.made." };
+            words.push(say(language, &format!("{key}{kind}"), &[("id", &id)]));
+        }
+        if let Some(Action::WriteCall { place, .. }) = self.planned("call")
+            && let Some((target, id)) = self.resolve(*place)
+            && !matches!(place, Place::NewLead | Place::NewContact)
+        {
+            let key = format!("registered.on.{}", target.plural());
+            words.push(say(language, &key, &[("id", &id.to_string())]));
+        }
+        words.extend(self.link.as_ref().map(|_| "MP3".to_owned()));
+        words.extend(self.remark.clone());
+        words.join(", ")
     }
 
     fn complete(&self) -> bool {

@@ -264,7 +264,7 @@ impl<'a> Round<'a> {
 
     /// Writes what became of every call.
     async fn finish(&self) -> Result<(), StoreError> {
-        let turns: Vec<_> = self.jobs.iter().map(Job::turn).collect();
+        let turns: Vec<_> = self.jobs.iter().map(|job| job.turn(self.language())).collect();
         self.registrar.parts.store.turn_calls(&turns).await?;
         for (job, turn) in self.jobs.iter().zip(&turns).filter(|(_, turn)| turn.state != CallState::Waiting) {
             if turn.state == CallState::Registered && self.urgency == Urgency::Live {
