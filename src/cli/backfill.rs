@@ -156,7 +156,9 @@ async fn register(period: &Period<'_>) -> Result<Tally, CliError> {
     let (mut tally, mut ids) = (Tally::default(), Vec::new());
     let bar = bar(settings.language(), "backfill.reading", days(period.from, period.to).count());
     for day in days(period.from, period.to) {
-        for Found { mut call, rows } in period.day(&database, &context, day).await? {
+        for Found { call, rows } in period.day(&database, &context, day).await? {
+            let rows = store.with_known_rows(rows).await?;
+            let mut call = call::fold(&rows, &context).unwrap_or(call);
             library.probe_call(&mut call).await;
             match store.put_call(&call, &rows).await? {
                 Put::New => tally.new += 1,
@@ -173,16 +175,32 @@ async fn register(period: &Period<'_>) -> Result<Tally, CliError> {
     }
     bar.finish_and_clear();
     tally.found = ids.len();
+    if settings.amocrm.base_url.is_empty() {
+        eprintln!("perezvon: {}", say(settings.language(), "backfill.no_crm", &[]));
+        tally.states.insert(CallState::Waiting.as_str(), ids.len());
+        return Ok(tally);
+    }
+    deliver(settings, store, library, ids, &mut tally).await?;
+    Ok(tally)
+}
+
+/// Delivers, or watches the running service deliver.
+async fn deliver(
+    settings: &Arc<Settings>,
+    store: Store,
+    library: Arc<Library>,
+    ids: Vec<String>,
+    tally: &mut Tally,
+) -> Result<(), CliError> {
     let stop = CancellationToken::new();
     let parts = parts(settings, store.clone(), library).await?;
     let sync = tokio::spawn(Arc::clone(&parts.directory).run_sync(stop.clone()));
     let wake = Arc::new(Notify::new());
     let delivery = tokio::spawn(Registrar::new(parts).run(wake, stop.clone()));
-    let watched = watch(settings, &store, ids, &mut tally).await;
+    let watched = watch(settings, &store, ids, tally).await;
     stop.cancel();
     let _ = tokio::join!(sync, delivery);
-    watched?;
-    Ok(tally)
+    watched
 }
 
 async fn parts(

@@ -98,6 +98,8 @@ async fn kill_at_random(fresh: FreshStore, seed: u64) {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+    let struck: u64 = faults.rules().iter().map(|rule| rule.struck).sum();
+    assert!(struck > 10, "seed {seed}: only {struck} requests were hurt");
     faults.clear();
     let mut child = serve(&settings, &log);
     let began = Instant::now();

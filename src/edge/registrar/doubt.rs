@@ -28,7 +28,7 @@ use crate::{
         },
         directory::Known,
         retry,
-        rules::plan::{Action, Place},
+        rules::plan::Action,
     },
     settings::Language,
 };
@@ -99,7 +99,7 @@ impl Round<'_> {
         let payload = job.action("lead").map(|action| &action.payload);
         let began = payload.and_then(|payload| payload["created_at"].as_i64());
         let ours = known.leads.iter().find(|lead| Some(lead.created_at) == began);
-        if let Some(lead) = ours.or(known.leads.first()) {
+        if let Some(lead) = ours.or_else(|| known.leads.first()) {
             return Ok(Some(lead.id));
         }
         let name = payload.map(|payload| read::text(&payload["name"])).unwrap_or_default();
@@ -209,16 +209,11 @@ impl Round<'_> {
         let mut cards: BTreeMap<Target, Vec<(usize, u64)>> = BTreeMap::new();
         for at in self.doubtful(kind) {
             let payload = self.jobs[at].action(kind).map(|action| action.payload.clone());
-            let place = match payload.and_then(|payload| serde_json::from_value(payload).ok()) {
-                Some(Action::WriteCall { place, .. } | Action::MakeTask { place, .. }) => place,
-                _ => continue,
+            let action = payload.and_then(|payload| serde_json::from_value(payload).ok());
+            let Some(Action::WriteCall { place, .. } | Action::MakeTask { place, .. }) = action else {
+                continue;
             };
-            let (target, id) = match place {
-                Place::Lead(id) => (Target::Lead, id),
-                Place::Contact(id) => (Target::Contact, id),
-                Place::Company(id) => (Target::Company, id),
-                Place::NewContact | Place::NewLead => continue,
-            };
+            let Some((target, id)) = self.jobs[at].resolve(place) else { continue };
             cards.entry(target).or_default().push((at, id));
         }
         cards

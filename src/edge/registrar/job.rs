@@ -104,7 +104,7 @@ impl Job {
 
     /// Waits; an earlier reason stays.
     pub(super) fn wait(&mut self, reason: impl Into<String>, at: DateTime<Utc>) {
-        self.halt.get_or_insert(Halt::Wait { reason: reason.into(), at });
+        self.halt.get_or_insert_with(|| Halt::Wait { reason: reason.into(), at });
     }
 
     /// The card that a place means, once it exists.

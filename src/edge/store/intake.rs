@@ -29,11 +29,9 @@ impl Store {
                 .transaction(async |connection| {
                     // A write first, so that two writers queue up here instead of failing later.
                     for linkedid in &call.linkedids {
+                        let (linkedid, id) = (call_linkedids::linkedid.eq(linkedid), &call.id);
                         diesel::insert_or_ignore_into(call_linkedids::table)
-                            .values((
-                                call_linkedids::linkedid.eq(linkedid),
-                                call_linkedids::call_id.eq(&call.id),
-                            ))
+                            .values((linkedid, call_linkedids::call_id.eq(id)))
                             .execute(connection)
                             .await?;
                     }
@@ -55,53 +53,34 @@ impl Store {
                         return Ok(Put::Same);
                     }
                     diesel::update(calls::table.find(&kept.id))
+                        .set((Told::from(&fresh), calls::reason.eq(""), calls::next_at.eq(fresh.next_at)))
+                        .execute(connection)
+                        .await?;
+                    let of_either = call_linkedids::linkedid
+                        .eq_any(&call.linkedids)
+                        .or(call_linkedids::call_id.eq_any(&owners));
+                    diesel::update(call_linkedids::table.filter(of_either))
+                        .set(call_linkedids::call_id.eq(&kept.id))
+                        .execute(connection)
+                        .await?;
+                    let others: Vec<&String> =
+                        known.iter().map(|row| &row.id).filter(|id| **id != kept.id).collect();
+                    let begun: Vec<String> = actions::table
+                        .filter(actions::call_id.eq_any(&others))
+                        .select(actions::call_id)
+                        .distinct()
+                        .load(connection)
+                        .await?;
+                    diesel::update(calls::table.filter(calls::id.eq_any(&begun)))
                         .set((
-                            (
-                                calls::started_at.eq(fresh.started_at),
-                                calls::ended_at.eq(fresh.ended_at),
-                                calls::direction.eq(&fresh.direction),
-                                calls::client.eq(&fresh.client),
-                                calls::outcome.eq(&fresh.outcome),
-                                calls::fingerprint.eq(&fresh.fingerprint),
-                            ),
-                            calls::call_json.eq(&fresh.call_json),
-                            calls::rows_json.eq(&fresh.rows_json),
-                            calls::state.eq(&fresh.state),
-                            calls::reason.eq(""),
-                            calls::next_at.eq(fresh.next_at),
-                            calls::updated_at.eq(fresh.updated_at),
+                            calls::state.eq(CallState::Skipped.as_str()),
+                            calls::reason.eq(format!("part of call {}", kept.id)),
+                            calls::next_at.eq(None::<i64>),
                         ))
                         .execute(connection)
                         .await?;
-                    diesel::update(
-                        call_linkedids::table.filter(
-                            call_linkedids::linkedid
-                                .eq_any(&call.linkedids)
-                                .or(call_linkedids::call_id.eq_any(&owners)),
-                        ),
-                    )
-                    .set(call_linkedids::call_id.eq(&kept.id))
-                    .execute(connection)
-                    .await?;
-                    for other in known.iter().filter(|row| row.id != kept.id) {
-                        let sent: i64 = actions::table
-                            .filter(actions::call_id.eq(&other.id))
-                            .count()
-                            .get_result(connection)
-                            .await?;
-                        if sent == 0 {
-                            diesel::delete(calls::table.find(&other.id)).execute(connection).await?;
-                        } else {
-                            diesel::update(calls::table.find(&other.id))
-                                .set((
-                                    calls::state.eq(CallState::Skipped.as_str()),
-                                    calls::reason.eq(format!("part of call {}", kept.id)),
-                                    calls::next_at.eq(None::<i64>),
-                                ))
-                                .execute(connection)
-                                .await?;
-                        }
-                    }
+                    let gone = calls::id.eq_any(&others).and(calls::id.ne_all(&begun));
+                    diesel::delete(calls::table.filter(gone)).execute(connection).await?;
                     Ok::<_, StoreError>(Put::Changed)
                 })
                 .await?
@@ -147,6 +126,39 @@ impl Store {
             }
         }
         Ok(rows)
+    }
+}
+
+/// What later rows change of a kept call.
+#[derive(AsChangeset)]
+#[diesel(table_name = calls)]
+struct Told<'a> {
+    started_at: i64,
+    ended_at: i64,
+    direction: &'a str,
+    client: Option<Option<&'a str>>,
+    outcome: &'a str,
+    state: &'a str,
+    fingerprint: &'a str,
+    call_json: &'a str,
+    rows_json: &'a str,
+    updated_at: i64,
+}
+
+impl<'a> From<&'a CallRow> for Told<'a> {
+    fn from(row: &'a CallRow) -> Self {
+        Self {
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            direction: &row.direction,
+            client: Some(row.client.as_deref()),
+            outcome: &row.outcome,
+            state: &row.state,
+            fingerprint: &row.fingerprint,
+            call_json: &row.call_json,
+            rows_json: &row.rows_json,
+            updated_at: row.updated_at,
+        }
     }
 }
 

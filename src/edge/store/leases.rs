@@ -23,6 +23,11 @@ impl Holder {
         Self(format!("{}/{process}/{}", host(), began(process).unwrap_or_default()))
     }
 
+    /// Somebody else, by the name that stands in the table.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
     /// As it stands in the table and on pages.
     pub fn as_str(&self) -> &str {
         &self.0
