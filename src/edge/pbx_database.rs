@@ -4,7 +4,9 @@
 //! statement is built from what it found. One connection, made when it is needed and dropped after any failure:
 //! a database that comes back is simply used again.
 
+mod catalogue;
 mod connection;
+mod gathered;
 mod names;
 mod schema;
 mod select;

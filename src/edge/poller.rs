@@ -8,11 +8,12 @@
 //! | `cdr` with a growing key (SQLite, some vendors) | the same | new rows |
 //! | `cdr` without one (FreePBX) | by the channels of a call that CEL saw end; beneath it sweeps over the time, with a set of rows seen | calls of the window |
 //!
-//! [`OpenCalls`] says when a call is complete; all its rows are then read once more, so that what was missed, doubled or
+//! [`OpenCalls`](crate::logic::call::OpenCalls) says when a call is complete; all its rows are then read once more, so that what was missed, doubled or
 //! late does not matter. The place in the tables is kept at the oldest call still open, and storing a call twice changes
 //! nothing: a restart at any instant neither loses nor doubles.
 
 mod intake;
+mod place;
 mod sweeps;
 mod tail;
 
@@ -30,9 +31,6 @@ use super::{
 use crate::logic::call::Context;
 
 use intake::Intake;
-
-#[expect(unused_imports, reason = "the documentation above names it")]
-use crate::logic::call::OpenCalls;
 
 /// The longest wait after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -68,7 +66,12 @@ pub async fn run(
     let mut intake = Intake::new(database, Target { store, context, library, wake });
     let mut failures = 0;
     loop {
-        let pause = match intake.round().await {
+        // A round that is cut short was kept nowhere: the next start reads the same rows again.
+        let round = tokio::select! {
+            () = stop.cancelled() => return,
+            round = intake.round() => round,
+        };
+        let pause = match round {
             Ok(pause) => {
                 failures = 0;
                 board.say("pbx", Health::Ok, intake.describe());

@@ -1,12 +1,11 @@
 //! Whole calls: of a period, or those that some ids belong to.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::{
     PbxDatabase, PbxError, Schema,
     connection::{Engine, Query},
+    gathered::{Gathered, Ids},
     select::{Ask, KeyTime, Kind, PAGE, RawCdr, RawCel},
     times::{self, Zone},
 };
@@ -251,7 +250,7 @@ impl PbxDatabase {
             let question = format!("WHERE {key} >= ? AND {key} < ? ORDER BY {key} LIMIT 1");
             let found: Vec<KeyTime> = self.load(&ask.times(&question).number(middle).number(high)).await?;
             match found.first() {
-                Some(row) if !ended_at(row, zone).is_some_and(|end| end >= time) => low = row.key(),
+                Some(row) if ended_at(row, zone).is_none_or(|end| end < time) => low = row.key(),
                 _ => high = middle,
             }
         }
@@ -290,7 +289,7 @@ fn pieces(ask: Ask<'_>, range: Range) -> Vec<Piece> {
 
 /// Statements that read a whole range.
 fn pages(ask: Ask<'_>, range: Range) -> Vec<Query> {
-    let order = ask.table.key.is_some().then(|| format!(" ORDER BY {}", ask.key())).unwrap_or_default();
+    let order = if ask.table.key.is_some() { format!(" ORDER BY {}", ask.key()) } else { String::new() };
     let of = |piece: Piece| {
         let query = ask.rows(&format!("WHERE {}{order}", piece.condition));
         piece.values.iter().fold(query, |query, value| query.text(value))
@@ -303,65 +302,4 @@ fn cut(rows: &CallRows) -> bool {
     let begun = |id: &str| rows.cel.iter().any(|row| row.uniqueid == id && row.eventtype == "CHAN_START");
     let beginning = rows.cel.iter().any(|row| !begun(&row.uniqueid) || !begun(&row.linkedid));
     !rows.cel.is_empty() && (beginning || !call::is_complete(rows))
-}
-
-/// Ids of channels and calls.
-#[derive(Debug, Default)]
-struct Ids {
-    linkedids: BTreeSet<String>,
-    uniqueids: BTreeSet<String>,
-}
-
-impl Ids {
-    fn learn(&mut self, rows: &CallRows) {
-        for row in &rows.cdr {
-            self.add(&row.uniqueid, &row.linkedid);
-        }
-        for row in &rows.cel {
-            self.add(&row.uniqueid, &row.linkedid);
-            self.learn_extra(&row.extra);
-        }
-    }
-
-    fn add(&mut self, uniqueid: &str, linkedid: &str) {
-        let ids = [(uniqueid, &mut self.uniqueids), (linkedid, &mut self.linkedids)];
-        for (id, set) in ids.into_iter().filter(|(id, _)| !id.is_empty()) {
-            if !set.contains(id) {
-                set.insert(id.to_owned());
-            }
-        }
-    }
-
-    /// Transfers and pick-ups name the other call's channels in their JSON.
-    fn learn_extra(&mut self, extra: &str) {
-        if !extra.contains("uniqueid") {
-            return;
-        }
-        let Ok(named) = serde_json::from_str::<BTreeMap<String, serde_json::Value>>(extra) else { return };
-        for (_, value) in named.iter().filter(|(name, _)| name.ends_with("uniqueid")) {
-            if let Some(id) = value.as_str().filter(|id| times::began(id).is_some()) {
-                self.uniqueids.insert(id.to_owned());
-            }
-        }
-    }
-
-    /// When the oldest of them began.
-    fn began(&self) -> Option<DateTime<Utc>> {
-        self.linkedids.iter().chain(&self.uniqueids).filter_map(|id| times::began(id)).min()
-    }
-}
-
-/// Rows from several questions, each once.
-#[derive(Debug, Default)]
-struct Gathered {
-    rows: CallRows,
-    cel: HashSet<i64>,
-    cdr: HashSet<CdrRow>,
-}
-
-impl Gathered {
-    fn take(&mut self, rows: CallRows) {
-        self.rows.cel.extend(rows.cel.into_iter().filter(|row| self.cel.insert(row.id)));
-        self.rows.cdr.extend(rows.cdr.into_iter().filter(|row| self.cdr.insert(row.clone())));
-    }
 }

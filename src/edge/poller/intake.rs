@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::{Target, Trouble, sweeps::Sweeps, tail::Tail};
+use super::{
+    Target, Trouble,
+    place::{CdrReading, Reading},
+    tail::Tail,
+};
 use crate::{
     edge::{
         clock, metrics as counters,
@@ -24,24 +26,8 @@ const AGAIN: Duration = Duration::from_millis(300);
 const TRIES: u32 = 3;
 /// As many rows as one question brings.
 const PAGE: usize = 500;
-/// At the very first start so many rows are looked at that are there already: calls may have ended while the database
-/// could not be reached yet.
-const LOOK_BACK: i64 = 500;
 /// Between two looks for rows and calls that can be forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
-
-/// What a restart begins with; kept in the store.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
-    /// Last key of `cel` that needs no second look.
-    cel: Option<i64>,
-    /// Of `cdr`.
-    cdr: Option<i64>,
-    /// When polling was switched on: calls that ended before are for backfill.
-    begun: DateTime<Utc>,
-    /// When windows of a `cdr` without a key were read last.
-    swept: DateTime<Utc>,
-}
 
 /// A complete call on its way to the store.
 struct Settling {
@@ -50,28 +36,15 @@ struct Settling {
     rows: CallRows,
 }
 
-/// How each table is read.
-struct Reading {
-    cel: Option<Tail>,
-    cdr: CdrReading,
-    begun: DateTime<Utc>,
-    kept: Place,
-}
-
-enum CdrReading {
-    Key(Tail),
-    Sweeps(Box<Sweeps>),
-}
-
 /// The poller's state; all of it can be made again from the store and the tables.
 pub(super) struct Intake {
-    database: PbxDatabase,
-    target: Target,
+    pub(super) database: PbxDatabase,
+    pub(super) target: Target,
     open: OpenCalls,
     settling: Vec<Settling>,
     reading: Option<Reading>,
     /// When this process began to poll, in whole seconds as the tables have them.
-    started: DateTime<Utc>,
+    pub(super) started: DateTime<Utc>,
     next_read: Instant,
     next_tidy: Instant,
 }
@@ -139,49 +112,6 @@ impl Intake {
         self.store_due(reading).await?;
         self.keep(reading).await?;
         self.tidy(reading).await
-    }
-
-    /// Finds the place where the last run stopped; the very first start begins now.
-    async fn begin(&self) -> Result<Reading, Trouble> {
-        let settings = self.database.settings();
-        let schema = self.database.schema().await?;
-        let newest = self.database.newest().await?;
-        let back = |newest: Option<i64>| newest.map(|newest| (newest - LOOK_BACK).max(0));
-        let place = match self.target.store.cursor(&self.cursor()).await? {
-            Some(kept) => serde_json::from_str(&kept).unwrap_or_default(),
-            None => Place {
-                cel: back(newest.cel),
-                cdr: back(newest.cdr),
-                begun: self.started,
-                swept: self.started,
-            },
-        };
-        let tail = |kept: Option<i64>, newest: Option<i64>| Some(Tail::at(kept.unwrap_or(newest?)));
-        let cel = newest.cel.and_then(|_| tail(place.cel, newest.cel));
-        let cdr = match newest.cdr.and_then(|_| tail(place.cdr, newest.cdr)) {
-            Some(tail) => CdrReading::Key(tail),
-            None => CdrReading::Sweeps(Box::new(
-                Sweeps::load(
-                    &self.target.store,
-                    settings.max_call.chrono(),
-                    settings.poll_interval.0,
-                    schema.cel.is_some(),
-                    place.begun,
-                    place.swept,
-                )
-                .await?,
-            )),
-        };
-        Ok(Reading { cel, cdr, begun: place.begun, kept: Place::default() })
-    }
-
-    /// Another database or table is another place.
-    fn cursor(&self) -> String {
-        let settings = self.database.settings();
-        let url = settings.database_url.as_ref().map(ToString::to_string).unwrap_or_default();
-        let sum = Sha256::digest(format!("{url} {} {}", settings.cdr_table, settings.cel_table));
-        let sum: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("pbx {sum}")
     }
 
     /// Gives whether nothing was new.
@@ -328,21 +258,6 @@ impl Intake {
         self.database.forget().await;
         if reading.cel.is_none() && self.database.schema().await?.cel.is_some() {
             *reading = self.begin().await?;
-        }
-        Ok(())
-    }
-
-    /// Keeps the place, when it has moved.
-    async fn keep(&self, reading: &mut Reading) -> Result<(), Trouble> {
-        let (cdr, swept) = match &reading.cdr {
-            CdrReading::Key(tail) => (Some(tail.floor()), reading.begun),
-            CdrReading::Sweeps(sweeps) => (None, sweeps.swept()),
-        };
-        let place = Place { cel: reading.cel.as_ref().map(Tail::floor), cdr, begun: reading.begun, swept };
-        if place != reading.kept {
-            let value = serde_json::to_string(&place).expect("four plain values");
-            self.target.store.keep_cursor(&self.cursor(), &value).await?;
-            reading.kept = place;
         }
         Ok(())
     }

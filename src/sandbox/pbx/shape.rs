@@ -218,7 +218,7 @@ impl Stretch {
     }
 
     pub(super) fn at(&self, second: u32) -> u32 {
-        self.0.get(second as usize).or(self.0.last()).copied().unwrap_or(0)
+        self.0.get(second as usize).copied().unwrap_or_else(|| self.length())
     }
 
     pub(super) fn length(&self) -> u32 {
