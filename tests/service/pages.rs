@@ -25,19 +25,19 @@ use tokio_util::sync::CancellationToken;
 use crate::harness::{FreshStore, sqlite_store, stores};
 
 /// A running web server over a store of its own.
-pub struct Site {
+pub(crate) struct Site {
     /// `http://127.0.0.1:PORT`.
-    pub base: String,
+    pub(crate) base: String,
     /// What the handlers share.
-    pub app: web::App,
+    pub(crate) app: web::App,
     /// Does not follow redirects.
-    pub client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     _fresh: FreshStore,
     _stop: tokio_util::sync::DropGuard,
 }
 
 /// Starts one; `change` sets what the test is about.
-pub async fn site(fresh: FreshStore, change: impl FnOnce(&mut Settings)) -> Site {
+pub(crate) async fn site(fresh: FreshStore, change: impl FnOnce(&mut Settings)) -> Site {
     // Fails only when another test was first, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut settings = Settings::default();
@@ -67,13 +67,13 @@ pub async fn site(fresh: FreshStore, change: impl FnOnce(&mut Settings)) -> Site
 
 impl Site {
     /// A page's status and text.
-    pub async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let answer = self.client.get(format!("{}{path}", self.base)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// The text of a page that opens.
-    pub async fn page(&self, path: &str) -> String {
+    pub(crate) async fn page(&self, path: &str) -> String {
         let (status, text) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {text}");
         text
@@ -81,7 +81,7 @@ impl Site {
 }
 
 /// A call of the corpus, moved to a time.
-pub fn corpus_call(name: &str, at: DateTime<Utc>) -> (Call, CallRows) {
+pub(crate) fn corpus_call(name: &str, at: DateTime<Utc>) -> (Call, CallRows) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls");
     let read = |suffix: &str| std::fs::read_to_string(folder.join(format!("{name}{suffix}"))).unwrap();
     let mut call: Call = serde_json::from_str(&read(".call.json")).unwrap();
@@ -99,7 +99,7 @@ pub fn corpus_call(name: &str, at: DateTime<Utc>) -> (Call, CallRows) {
 }
 
 /// Keeps a call in a state, as the registrar would.
-pub async fn keep(
+pub(crate) async fn keep(
     store: &Store,
     call: &Call,
     rows: &CallRows,
@@ -224,8 +224,8 @@ async fn the_story_of_a_call_tells_everything() {
     assert_eq!(api["requests"].as_array().unwrap().len(), 2);
 }
 
-/// Plan, actions and requests of a call, for the story and for screenshots.
-pub async fn fill_story(site: &Site, call: &Call, rows: &CallRows, state: CallState) {
+/// A contact and a task for it, as planned.
+fn contact_and_task(call: &Call) -> (Action, Action) {
     let phone = call.client.clone().unwrap_or_default();
     let contact = Action::CreateContact {
         name: phone.clone(),
@@ -240,6 +240,12 @@ pub async fn fill_story(site: &Site, call: &Call, rows: &CallRows, state: CallSt
         responsible: Some(12),
         complete_till: call.ended_at.timestamp() + 3600,
     };
+    (contact, task)
+}
+
+/// Plan, actions and requests of a call, for the story and for screenshots.
+pub(crate) async fn fill_story(site: &Site, call: &Call, rows: &CallRows, state: CallState) {
+    let (contact, task) = contact_and_task(call);
     let plan = Plan {
         skip: None,
         actions: vec![
@@ -273,6 +279,11 @@ pub async fn fill_story(site: &Site, call: &Call, rows: &CallRows, state: CallSt
         action(1, &task, second, reason, json!(null)),
     ];
     site.app.store.keep_actions(&actions).await.unwrap();
+    site.app.store.keep_requests(&two_requests(call)).await.unwrap();
+}
+
+/// One that went well and one that was refused.
+fn two_requests(call: &Call) -> [StoredRequest; 2] {
     let request = |path: &str, status: u16, body: &str, answer: &str| StoredRequest {
         call_id: call.id.clone(),
         action_id: None,
@@ -284,7 +295,7 @@ pub async fn fill_story(site: &Site, call: &Call, rows: &CallRows, state: CallSt
         answer: answer.to_owned(),
         took_ms: 184,
     };
-    let requests = [
+    [
         request(
             "/api/v4/contacts",
             200,
@@ -292,8 +303,7 @@ pub async fn fill_story(site: &Site, call: &Call, rows: &CallRows, state: CallSt
             r#"{"_embedded":{"contacts":[{"id":31415926}]}}"#,
         ),
         request("/api/v4/tasks", 400, r#"[{"task_type_id":9}]"#, r#"{"title":"Bad Request","status":400}"#),
-    ];
-    site.app.store.keep_requests(&requests).await.unwrap();
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]

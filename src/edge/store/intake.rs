@@ -72,11 +72,7 @@ impl Store {
                         .load(connection)
                         .await?;
                     diesel::update(calls::table.filter(calls::id.eq_any(&begun)))
-                        .set((
-                            calls::state.eq(CallState::Skipped.as_str()),
-                            calls::reason.eq(format!("part of call {}", kept.id)),
-                            calls::next_at.eq(None::<i64>),
-                        ))
+                        .set(PartOf::call(&kept.id))
                         .execute(connection)
                         .await?;
                     let gone = calls::id.eq_any(&others).and(calls::id.ne_all(&begun));
@@ -126,6 +122,21 @@ impl Store {
             }
         }
         Ok(rows)
+    }
+}
+
+/// What is left of a call that turned out to be part of another.
+#[derive(AsChangeset)]
+#[diesel(table_name = calls, treat_none_as_null = true)]
+struct PartOf {
+    state: &'static str,
+    reason: String,
+    next_at: Option<i64>,
+}
+
+impl PartOf {
+    fn call(id: &str) -> Self {
+        Self { state: CallState::Skipped.as_str(), reason: format!("part of call {id}"), next_at: None }
     }
 }
 
