@@ -30,9 +30,9 @@ enum Command {
     },
     /// Account and the token's user
     Status,
-    /// Users with ids, for [employees]
+    /// Users with ids, for `[employees]`
     Users,
-    /// Pipelines and statuses with ids, for [base]
+    /// Pipelines and statuses with ids, for `[base]`
     Pipelines,
 }
 
