@@ -20,3 +20,4 @@ mod recordings;
 mod registrar;
 mod sandbox_amocrm;
 mod store;
+mod whole;

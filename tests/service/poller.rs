@@ -1,7 +1,7 @@
 //! Rows in a real database become calls.
 
-mod fixtures;
-mod tables;
+pub(crate) mod fixtures;
+pub(crate) mod tables;
 
 use std::{sync::Arc, time::Duration};
 

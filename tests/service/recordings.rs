@@ -132,7 +132,7 @@ fn call(paths: &[&str]) -> Call {
 }
 
 /// A tone of 8 kHz, 16 bit, mono.
-fn wav(seconds: f64) -> Vec<u8> {
+pub(crate) fn wav(seconds: f64) -> Vec<u8> {
     let samples: Vec<u8> = (0..(seconds * 8000.0) as u32)
         .flat_map(|n| (((f64::from(n) * 0.35).sin() * 9000.0) as i16).to_le_bytes())
         .collect();

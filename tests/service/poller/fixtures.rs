@@ -8,7 +8,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 
 /// All fixtures: where they come from, and their rows as they were written.
-pub(super) fn fixtures() -> Vec<(String, CallRows)> {
+pub(crate) fn fixtures() -> Vec<(String, CallRows)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls");
     let mut all = Vec::new();
     for pbx in ["asterisk-16", "asterisk-22", "freepbx-17"] {
@@ -30,13 +30,13 @@ pub(super) fn fixtures() -> Vec<(String, CallRows)> {
     all
 }
 
-pub(super) fn fixture(name: &str, start: DateTime<Utc>) -> CallRows {
+pub(crate) fn fixture(name: &str, start: DateTime<Utc>) -> CallRows {
     let (_, rows) = fixtures().into_iter().find(|(other, _)| other == name).expect("a fixture of that name");
     moved(&rows, start)
 }
 
 /// The same rows at another time; Moscow time on the wall.
-pub(super) fn moved(rows: &CallRows, start: DateTime<Utc>) -> CallRows {
+pub(crate) fn moved(rows: &CallRows, start: DateTime<Utc>) -> CallRows {
     let first = rows.cel.iter().filter_map(|row| epoch(&row.linkedid)).min();
     let shift = start.timestamp()
         - first.or_else(|| rows.cdr.iter().filter_map(|row| epoch(&row.uniqueid)).min()).unwrap();

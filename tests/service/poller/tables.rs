@@ -61,35 +61,35 @@ const CEL: [&str; 19] = [
 ];
 
 /// A PBX's database, empty; rows are put in as Asterisk would.
-pub(super) struct Pbx {
-    pub(super) url: StoreUrl,
+pub(crate) struct Pbx {
+    pub(crate) url: StoreUrl,
     /// Column of ours → theirs.
-    pub(super) names: Vec<(&'static str, &'static str)>,
+    pub(crate) names: Vec<(&'static str, &'static str)>,
     /// Columns that the CDR table lacks.
-    pub(super) without: Vec<&'static str>,
-    pub(super) cel: bool,
-    pub(super) folder: tempfile::TempDir,
+    pub(crate) without: Vec<&'static str>,
+    pub(crate) cel: bool,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Pbx {
-    pub(super) async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = StoreUrl::Sqlite(folder.path().join("master.db"));
         Self { url, names: Vec::new(), without: Vec::new(), cel: true, folder }
     }
 
-    pub(super) async fn mysql() -> Option<Self> {
+    pub(crate) async fn mysql() -> Option<Self> {
         let url = fresh_mysql_database().await?;
         let folder = tempfile::tempdir().unwrap();
         Some(Self { url, names: Vec::new(), without: Vec::new(), cel: true, folder })
     }
 
-    pub(super) async fn all() -> Vec<Self> {
+    pub(crate) async fn all() -> Vec<Self> {
         Self::all_with(|_| {}).await
     }
 
     /// On SQLite and, when there is one, on MariaDB, changed before the tables are made.
-    pub(super) async fn all_with(change: impl Fn(&mut Self)) -> Vec<Self> {
+    pub(crate) async fn all_with(change: impl Fn(&mut Self)) -> Vec<Self> {
         let mut all = vec![Self::sqlite().await];
         all.extend(Self::mysql().await);
         for pbx in &mut all {
@@ -99,11 +99,11 @@ impl Pbx {
         all
     }
 
-    pub(super) fn is_sqlite(&self) -> bool {
+    pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.url, StoreUrl::Sqlite(_))
     }
 
-    pub(super) fn their<'a>(&self, name: &'a str) -> &'a str {
+    pub(crate) fn their<'a>(&self, name: &'a str) -> &'a str {
         match self.names.iter().find(|(ours, _)| *ours == name) {
             Some((_, theirs)) => theirs,
             None if name == "extra" && self.is_sqlite() => "eventextra",
@@ -111,7 +111,7 @@ impl Pbx {
         }
     }
 
-    pub(super) async fn execute(&self, sql: &str) {
+    pub(crate) async fn execute(&self, sql: &str) {
         match &self.url {
             StoreUrl::Sqlite(path) => {
                 let mut connection = Sqlite::establish(&path.to_string_lossy()).await.unwrap();
@@ -127,7 +127,7 @@ impl Pbx {
         }
     }
 
-    pub(super) async fn make_tables(&self) {
+    pub(crate) async fn make_tables(&self) {
         let list = |columns: &[&str], without: &[&str]| {
             let kind = |name: &str| match name {
                 "calldate" | "eventtime" => "DATETIME",
@@ -158,7 +158,7 @@ impl Pbx {
         }
     }
 
-    pub(super) fn insert(&self, table: &str, columns: &[&str], row: &Value) -> String {
+    pub(crate) fn insert(&self, table: &str, columns: &[&str], row: &Value) -> String {
         let absent = |name: &str| name == "id" || (table == "cdr" && self.without.contains(&name));
         let columns: Vec<&&str> = columns.iter().filter(|name| !absent(name)).collect();
         let literal = |name: &str| match &row[name] {
@@ -172,24 +172,24 @@ impl Pbx {
         format!("INSERT INTO {table} ({}) VALUES ({});", names.join(", "), values.join(", "))
     }
 
-    pub(super) async fn write(&self, rows: &CallRows) {
+    pub(crate) async fn write(&self, rows: &CallRows) {
         self.write_cel(&rows.cel).await;
         self.write_cdr(&rows.cdr).await;
     }
 
-    pub(super) async fn write_cel(&self, rows: &[CelRow]) {
+    pub(crate) async fn write_cel(&self, rows: &[CelRow]) {
         if self.cel {
             let rows = rows.iter().map(|row| self.insert("cel", &CEL, &serde_json::to_value(row).unwrap()));
             self.execute(&format!("BEGIN; {} COMMIT;", rows.collect::<String>())).await;
         }
     }
 
-    pub(super) async fn write_cdr(&self, rows: &[CdrRow]) {
+    pub(crate) async fn write_cdr(&self, rows: &[CdrRow]) {
         let rows = rows.iter().map(|row| self.insert("cdr", &CDR, &serde_json::to_value(row).unwrap()));
         self.execute(&format!("BEGIN; {} COMMIT;", rows.collect::<String>())).await;
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         for (ours, theirs) in &self.names {
             for (table, columns) in [("cdr", &CDR[..]), ("cel", &CEL[..])] {
