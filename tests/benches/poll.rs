@@ -155,6 +155,16 @@ const CDR: &str = "calldate, clid, src, dst, dcontext, channel, dstchannel, last
 const CEL: &str = "eventtype, eventtime, cid_name, cid_num, cid_ani, cid_rdnis, cid_dnid, exten, context, channame, appname, \
                    appdata, amaflags, accountcode, uniqueid, linkedid, peer, userdeftype, extra";
 
+/// As FreePBX's installers make them.
+const FREEPBX_KEYS: &str = "ALTER TABLE cdr ADD KEY (calldate), ADD KEY (dst), ADD KEY (accountcode), ADD KEY (uniqueid), \
+                            ADD KEY (did), ADD KEY (recordingfile(100)); \
+                            ALTER TABLE cel ADD KEY (uniqueid), ADD KEY (linkedid), ADD KEY (context)";
+
+fn pieces(rows: u64) -> impl Iterator<Item = (u64, u64)> {
+    const PIECE: u64 = 500_000;
+    (1..=rows).step_by(PIECE as usize).map(move |first| (first, (first + PIECE - 1).min(rows)))
+}
+
 async fn mysql(server: &str, cdr: u64, cel: u64) -> StoreUrl {
     let name = format!("perezvon_bench_{cdr}");
     let mut connection =
@@ -167,31 +177,28 @@ async fn mysql(server: &str, cdr: u64, cel: u64) -> StoreUrl {
             disposition VARCHAR(45) NOT NULL DEFAULT '', amaflags INT NOT NULL DEFAULT 0, accountcode VARCHAR(20) NOT NULL DEFAULT '', \
             uniqueid VARCHAR(32) NOT NULL DEFAULT '', userfield {text}, did {text}, recordingfile VARCHAR(255) NOT NULL DEFAULT '', \
             cnum {text}, cnam {text}, outbound_cnum {text}, outbound_cnam {text}, dst_cnam {text}, \
-            linkedid VARCHAR(32) NOT NULL DEFAULT '', peeraccount {text}, sequence INT NOT NULL DEFAULT 0, \
-            KEY (calldate), KEY (dst), KEY (accountcode), KEY (uniqueid), KEY (did), KEY (recordingfile(100))); \
+            linkedid VARCHAR(32) NOT NULL DEFAULT '', peeraccount {text}, sequence INT NOT NULL DEFAULT 0); \
             CREATE TABLE cel (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, eventtype VARCHAR(30) NOT NULL, eventtime DATETIME NOT NULL, \
             cid_name {text}, cid_num {text}, cid_ani {text}, cid_rdnis {text}, cid_dnid {text}, exten {text}, context {text}, \
             channame {text}, appname {text}, appdata {text}, amaflags INT NOT NULL DEFAULT 0, accountcode VARCHAR(20) NOT NULL DEFAULT '', \
-            uniqueid VARCHAR(32) NOT NULL, linkedid VARCHAR(32) NOT NULL, peer {text}, userdeftype {text}, extra VARCHAR(512) NOT NULL DEFAULT '', \
-            KEY (uniqueid), KEY (linkedid), KEY (context)); SET unique_checks = 0; SET foreign_key_checks = 0"))
+            uniqueid VARCHAR(32) NOT NULL, linkedid VARCHAR(32) NOT NULL, peer {text}, userdeftype {text}, extra VARCHAR(512) NOT NULL DEFAULT ''
+            ); SET unique_checks = 0; SET foreign_key_checks = 0"))
         .await
         .expect("may create databases");
     let now = clock::now();
     let time = |rows, each| format!("FROM_UNIXTIME({})", began(now, rows, each));
-    connection
-        .batch_execute(&format!(
-            "INSERT INTO cdr ({CDR}) {} FROM seq_1_to_{cdr}",
-            cdr_values(now, cdr, &time(cdr, EVERY), "CONCAT")
-        ))
-        .await
-        .expect("cdr fills");
-    connection
-        .batch_execute(&format!(
-            "INSERT INTO cel ({CEL}) {} FROM seq_1_to_{cel}",
-            cel_values(now, cel, &time(cel, EVERY / 15.0), "CONCAT")
-        ))
-        .await
-        .expect("cel fills");
+    // In pieces, so that no undo log grows to the size of the table; indexes afterwards, sorted at once.
+    for (first, last) in pieces(cdr) {
+        let values = cdr_values(now, cdr, &time(cdr, EVERY), "CONCAT");
+        let sql = format!("INSERT INTO cdr ({CDR}) {values} FROM seq_{first}_to_{last}");
+        connection.batch_execute(&sql).await.expect("cdr fills");
+    }
+    for (first, last) in pieces(cel) {
+        let values = cel_values(now, cel, &time(cel, EVERY / 15.0), "CONCAT");
+        let sql = format!("INSERT INTO cel ({CEL}) {values} FROM seq_{first}_to_{last}");
+        connection.batch_execute(&sql).await.expect("cel fills");
+    }
+    connection.batch_execute(FREEPBX_KEYS).await.expect("indexes are made");
     StoreUrl::Mysql(format!("{server}/{name}"))
 }
 

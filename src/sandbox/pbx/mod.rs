@@ -1,6 +1,6 @@
 //! A pretend PBX: writes CDR and CEL rows and WAV files of believable calls, and asks FastAGI as Asterisk would.
 //!
-//! Calls are shapes that a real Asterisk wrote ([`shape`]), played with other people and times ([`play`]).
+//! Calls are shapes that a real Asterisk wrote (`shape`), played with other people and times (`play`).
 //! Tables are those of cdr_sqlite3_custom and cel_sqlite3_custom.
 
 mod dice;
