@@ -69,7 +69,8 @@ fn show(loaded: &Loaded, json: bool) -> Result<(), CliError> {
         }
         let name = line.key.strip_prefix(head).unwrap_or_default().trim_start_matches('.');
         let value = line.value.as_ref().map_or_else(|| "(not set)".to_owned(), Value::to_string);
-        println!("{name} = {value:<40} # {}", line.origin);
+        let setting = format!("{name} = {value}");
+        println!("{setting:<60} # {}", line.origin);
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ fn agi(settings: &Settings, look: &mut Look<'_>) {
     let deadline = settings.agi.deadline.0;
     if deadline.is_zero() {
         look.fault("agi.deadline", "fault.zero", &[]);
-    } else if deadline > Duration::from_secs(5) {
+    } else if deadline >= Duration::from_secs(2) {
         look.warn("agi.deadline", "warn.long_deadline", &[("deadline", &settings.agi.deadline.to_string())]);
     }
     if settings.agi.max_sessions == 0 {
@@ -135,6 +135,9 @@ fn numbers(settings: &Settings, look: &mut Look<'_>) {
     if !region.is_some_and(|region| PHONE_NUMBER_UTIL.get_supported_regions().any(|known| known == region)) {
         look.fault("numbers.country", "fault.country", &[("country", &numbers.country)]);
         good.country = Numbers::default().country;
+    }
+    if !numbers.area_code.chars().all(|sign| sign.is_ascii_digit()) || numbers.area_code.len() > 5 {
+        look.fault("numbers.area_code", "fault.area_code", &[("code", &numbers.area_code)]);
     }
     match regex::Regex::new(&format!("^(?:{})$", numbers.internal)) {
         Ok(_) => good.internal.clone_from(&numbers.internal),
@@ -236,6 +239,13 @@ fn local(url: &str) -> bool {
     name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// What stands in braces.
+fn placeholders(template: &str) -> impl Iterator<Item = &str> {
+    template
+        .match_indices('{')
+        .filter_map(|(from, _)| template[from..].find('}').map(|length| &template[from..=from + length]))
+}
+
 fn rules(settings: &Settings, look: &mut Look<'_>) {
     let (base, tasks) = (&settings.base, &settings.tasks);
     if base.status.is_some() && base.pipeline.is_none() {
@@ -248,6 +258,9 @@ fn rules(settings: &Settings, look: &mut Look<'_>) {
     ] {
         if template.trim().is_empty() {
             look.fault(key, "fault.empty", &[]);
+        }
+        if let Some(found) = placeholders(template).find(|found| *found != "{phone}") {
+            look.warn(key, "warn.placeholder", &[("found", found)]);
         }
     }
     for (extension, employee) in &settings.employees {

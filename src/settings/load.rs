@@ -88,7 +88,7 @@ fn unreadable(path: &Path, error: &io::Error, language: Language) -> Faults {
 
 /// Settings from what is given.
 pub fn load_from(sources: Sources<'_>) -> Result<Loaded, Faults> {
-    let mut reading = Reading { language: language_of(&sources.variables, None), faults: Vec::new() };
+    let mut reading = Reading { language: language_asked(&sources), faults: Vec::new() };
     let mut leaves = Leaves::new();
     if let Some((path, text)) = &sources.file {
         reading.take_file(path, text, &mut leaves);
@@ -107,6 +107,19 @@ pub fn load_from(sources: Sources<'_>) -> Result<Loaded, Faults> {
     }
     let count = reading.faults.len().to_string();
     Err(Faults { heading: say(language, "fault.heading", &[("n", &count)]), all: reading.faults })
+}
+
+/// The language for what is wrong before the values are known: as variable or file ask for.
+fn language_asked(sources: &Sources<'_>) -> Language {
+    let variable = sources.variables.iter().find(|(name, _)| name == "PEREZVON__UI__LANGUAGE");
+    let in_file = || {
+        let table = sources.file.as_ref()?.1.parse::<Table>().ok()?;
+        Language::parse(table.get("ui")?.get("language")?.as_str()?)
+    };
+    variable
+        .and_then(|(_, value)| Language::parse(value))
+        .or_else(in_file)
+        .unwrap_or_else(|| language_of(&sources.variables, None))
 }
 
 /// The language of messages: as set, else the locale's.
@@ -196,9 +209,12 @@ impl Reading {
             return false;
         };
         let expected = say(self.language, key.kind.text_key(), &[]);
-        let own_words = match key.kind {
-            // Their parsers say more than the kind does.
-            Kind::Database | Kind::Replacements => format!(" ({})", error.message()),
+        let own_words = match (key.kind, leaf.value.as_str()) {
+            (Kind::Database, Some(url)) if url.starts_with("mysql://") || url.starts_with("mariadb://") => {
+                format!("; {}", say(self.language, "fault.bare_password", &[]))
+            }
+            // Its parser says more than the kind does.
+            (Kind::Replacements, _) => format!(" ({})", error.message()),
             _ => String::new(),
         };
         let values = [("expected", expected.as_str()), ("detail", own_words.as_str())];

@@ -137,6 +137,14 @@ fn faults_speak_the_language_that_is_set() {
     assert_eq!(said, ["perezvon.toml:4: agi.max_sessions: должно быть больше нуля"]);
     let said = faults("[agi]\nmax_sessions = 0\n", &[("LANG", "ru_RU.UTF-8")]);
     assert_eq!(said, ["perezvon.toml:2: agi.max_sessions: должно быть больше нуля"]);
+    let unknown = "[agi]\ndeadlin = 1\n";
+    for (file, variables) in [
+        (format!("[ui]\nlanguage = \"ru\"\n{unknown}"), vec![]),
+        (unknown.to_owned(), vec![("PEREZVON__UI__LANGUAGE", "ru")]),
+    ] {
+        let said = faults(&file, &variables);
+        assert!(said[0].contains("такого ключа нет"), "{said:?}");
+    }
 }
 
 #[test]
@@ -252,6 +260,9 @@ fn contradictions_are_faults_and_doubts_are_warnings() {
     assert!(faults("[numbers.mobiles]\n\"12\" = \"101\"\n", &[])[0].contains("no phone number"));
     assert!(faults("[base]\nstatus = 3\n", &[])[0].contains("base.pipeline"));
     assert!(faults("[agi]\nlisten = \"0.0.0.0:8573\"\n", &[])[0].contains("http.listen"));
+    assert!(faults("[numbers]\narea_code = \"Москва\"\n", &[])[0].contains("numbers.area_code"));
+    let doubtful = load("[base]\ncontact_name = \"Client {phon}\"\n", &[]).unwrap();
+    assert!(doubtful.warnings.iter().any(|warning| warning.to_string().contains("{phon}")));
     let doubtful = load("[agi]\ndeadline = \"6s\"\n", &[]).unwrap();
     assert!(doubtful.warnings.iter().any(|warning| warning.key == "agi.deadline"), "{:?}", doubtful.warnings);
 }
@@ -267,6 +278,8 @@ fn a_field_that_an_employee_does_not_have_is_a_fault() {
 fn a_database_address_that_is_none_says_what_to_write() {
     let said = faults("[store]\nurl = \"postgres://x\"\n", &[]);
     assert!(said[0].contains("sqlite:") && said[0].contains("mysql://"), "{said:?}");
+    let said = faults("[store]\nurl = \"mysql://u:p@ss@h/d\"\n", &[]);
+    assert!(said[0].contains("%40") && !said[0].contains("p@ss"), "{said:?}");
     let loaded = load("[store]\nurl = \"mariadb://u:p@h/d\"\n", &[]).unwrap();
     assert_eq!(loaded.settings.store.url, StoreUrl::Mysql("mysql://u:p@h/d".to_owned()));
 }

@@ -87,7 +87,8 @@ async fn leave() -> Response {
 /// For visitors from elsewhere when there is no password: says what to set.
 pub(super) fn elsewhere(app: &App, headers: &HeaderMap) -> Response {
     let look = Look::of(app, headers, None::<&Visitor>);
-    (StatusCode::FORBIDDEN, pages::render(&look, "elsewhere.html", json!({}))).into_response()
+    let port = app.settings.http.listen.port();
+    (StatusCode::FORBIDDEN, pages::render(&look, "elsewhere.html", json!({ "port": port }))).into_response()
 }
 
 #[cfg(test)]
