@@ -8,7 +8,11 @@ use std::{
 
 use super::{CliError, Global, block_on};
 use crate::{
-    edge::{amocrm::Amocrm, status::Board, store::Store},
+    edge::{
+        amocrm::{Amocrm, Failure},
+        status::Board,
+        store::Store,
+    },
     settings::{Language, Settings},
     text::say,
 };
@@ -40,7 +44,10 @@ enum Command {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
     let settings = global.settings()?;
     block_on(async {
-        let store = Store::open(&settings.store.url).await?;
+        let store = match &args.command {
+            Command::Login { .. } => Store::open(&settings.store.url).await?,
+            _ => Store::open_to_look(&settings.store.url).await?,
+        };
         let amocrm = Amocrm::new(&settings.amocrm, store, Arc::new(Board::default()))?;
         match &args.command {
             Command::Login { code } => login(&settings, &amocrm, code.as_deref()).await?,
@@ -84,11 +91,11 @@ async fn status(settings: &Settings, amocrm: &Amocrm, json: bool) -> Result<(), 
     let language = settings.language();
     let account = amocrm.account().await?;
     // Only an administrator's token may list users; that it cannot is worth knowing.
-    let user = amocrm
-        .users()
-        .await
-        .ok()
-        .and_then(|users| users.into_iter().find(|user| user.id == account.current_user));
+    let user = match amocrm.users().await {
+        Ok(users) => users.into_iter().find(|user| user.id == account.current_user),
+        Err(Failure::Forbidden(_)) => None,
+        Err(failure) => return Err(failure.into()),
+    };
     let admin = user.as_ref().is_some_and(|user| user.admin);
     let token_ends = amocrm.token_ends();
     if json {

@@ -50,8 +50,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
     }
 }
 
-async fn open(settings: &Settings, phones: &Arc<Phones>) -> Result<Arc<Directory>, CliError> {
-    let store = Store::open(&settings.store.url).await?;
+async fn open(settings: &Settings, phones: &Arc<Phones>, store: Store) -> Result<Arc<Directory>, CliError> {
     let board = Arc::new(Board::default());
     let amocrm = match Amocrm::new(&settings.amocrm, store.clone(), Arc::clone(&board)) {
         Ok(amocrm) => Some(amocrm),
@@ -66,7 +65,7 @@ fn sync(settings: &Settings, json: bool) -> Result<ExitCode, CliError> {
     let language = settings.language();
     let phones = Arc::new(Phones::new(&settings.numbers).map_err(CliError::usage)?);
     let counts = block_on(async {
-        let directory = open(settings, &phones).await?;
+        let directory = open(settings, &phones, Store::open(&settings.store.url).await?).await?;
         // How many there are in all, amoCRM does not say: what is known from before is the best guess.
         let bar = ProgressBar::new_spinner().with_style(style());
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -110,7 +109,8 @@ fn show(settings: &Settings, number: &str, json: bool) -> Result<ExitCode, CliEr
         return Err(CliError::usage(say(language, "directory.no_number", &[("number", number)])));
     };
     let (directory, asked) = block_on(async {
-        let directory = open(settings, &phones).await?;
+        let store = Store::open_to_look(&settings.store.url).await?;
+        let directory = open(settings, &phones, store).await?;
         let asked = directory.find(&phone).is_none() && !settings.amocrm.base_url.is_empty();
         if asked {
             directory.lookup_again(&phone, PATIENCE).await?;

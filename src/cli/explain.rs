@@ -44,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
 }
 
 async fn read(args: &Args, settings: &Settings) -> Result<Story, CliError> {
-    let store = Store::open(&settings.store.url).await?;
+    let store = Store::open_to_look(&settings.store.url).await?;
     if args.retry {
         store.retry_call(&args.call).await?;
     }

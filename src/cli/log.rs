@@ -14,11 +14,10 @@ pub enum LogFormat {
     Human,
 }
 
-/// Starts logging. `PEREZVON_LOG`, else `RUST_LOG`, filters; the service says more than commands by default.
-pub(super) fn start(format: LogFormat, serves: bool) {
-    let default = if serves { "info" } else { "warn" };
+/// Starts logging at `level` unless `PEREZVON_LOG`, else `RUST_LOG`, asks for another.
+pub(super) fn start(format: LogFormat, level: &str) {
     let wish = env::var("PEREZVON_LOG").or_else(|_| env::var("RUST_LOG")).unwrap_or_default();
-    let filter = if wish.is_empty() { EnvFilter::new(default) } else { EnvFilter::new(wish) };
+    let filter = if wish.is_empty() { EnvFilter::new(level) } else { EnvFilter::new(wish) };
     let registry = tracing_subscriber::registry().with(filter);
     let under_systemd = env::var_os("JOURNAL_STREAM").is_some();
     let colours = env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());

@@ -48,7 +48,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
 
 async fn find(args: &Args, settings: Arc<Settings>) -> Result<Finding, CliError> {
     let phones = Arc::new(Phones::new(&settings.numbers).map_err(CliError::usage)?);
-    let store = Store::open(&settings.store.url).await?;
+    let store = Store::open_to_look(&settings.store.url).await?;
     let board = Arc::new(Board::default());
     let amocrm = if settings.amocrm.base_url.is_empty() {
         None

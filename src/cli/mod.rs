@@ -114,10 +114,24 @@ enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// How much is logged by default. Commands that answer one question say all there is to say themselves: the
+    /// same in a log line above the answer only hides it.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info",
+            Self::Demo(_) => "warn",
+            // Between its lines stands a progress bar; what failed is in the sum.
+            Self::Backfill(_) => "error",
+            _ => "off",
+        }
+    }
+}
+
 /// Parses argv, runs the subcommand, prints the error chain.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log::start(cli.global.log, matches!(cli.command, Command::Serve(_)));
+    log::start(cli.global.log, cli.command.log_level());
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match run(cli.command, &cli.global) {

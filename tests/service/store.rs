@@ -1,9 +1,9 @@
 //! The same on SQLite and MariaDB.
 
 use perezvon::{
-    edge::store::{CallFilter, Holder, Put},
+    edge::store::{CallFilter, Holder, Put, Store},
     logic::call::{Call, Outcome},
-    settings::Secret,
+    settings::{Secret, StoreUrl},
 };
 
 use crate::{
@@ -89,4 +89,13 @@ async fn a_lease_has_one_holder() {
         assert!(store.take_lease("delivery", &other, long).await.unwrap(), "{}", fresh.engine);
         assert!(!store.take_lease("delivery", &us, long).await.unwrap(), "{}", fresh.engine);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_looks_makes_no_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = StoreUrl::Sqlite(folder.path().join("perezvon.db"));
+    let store = Store::open_to_look(&url).await.unwrap();
+    assert!(store.call("1.1").await.unwrap().is_none());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -109,6 +109,17 @@ impl Store {
         Ok(store)
     }
 
+    /// For commands that only look: a SQLite file that is not there yet is not made (whoever looks is often not
+    /// the user that the service runs as, which could not write to it later); an empty store in memory does.
+    pub async fn open_to_look(url: &StoreUrl) -> Result<Self, StoreError> {
+        match url {
+            StoreUrl::Sqlite(path) if !path.exists() => {
+                Self::open(&StoreUrl::Sqlite(":memory:".into())).await
+            }
+            _ => Self::open(url).await,
+        }
+    }
+
     /// A pool, without touching tables.
     pub fn connect(url: &StoreUrl) -> Result<Self, StoreError> {
         match url {
