@@ -81,7 +81,7 @@ pub enum Failure {
         why: Hold,
     },
     /// The token is expired, revoked or missing: a person must act.
-    #[error("amoCRM does not accept our token: {0}; make a new one, or run `perezvon amocrm login`")]
+    #[error("amoCRM does not let us in: {0}")]
     SignIn(String),
     /// 403 page of the gateway: this address is blocked; only amoCRM's support lifts it early.
     #[error("amoCRM blocks this IP address; next try in {} s; if it stays, write to amoCRM's support", after.as_secs())]

@@ -80,9 +80,9 @@ impl SignIn {
             (Self::LongLived(token), Some(_)) => {
                 let ended = token::long_lived_end(token).is_some_and(|end| end <= clock::now().timestamp());
                 let why = if ended {
-                    "the long-lived token has expired"
+                    "the long-lived token has expired; make a new one in amoCRM and put it in [amocrm] token"
                 } else {
-                    "the token was revoked or mistyped"
+                    "[amocrm] token was revoked or mistyped; make a new one in amoCRM, or copy it again"
                 };
                 Err(Failure::SignIn(why.to_owned()))
             }
@@ -100,7 +100,13 @@ impl OAuth {
     /// Exchanges the code of a consent, and keeps the pair.
     pub(super) async fn exchange(&self, wire: &Wire, code: &Secret) -> Result<(), Failure> {
         let mut current = self.pair.lock().await;
-        let pair = self.grant(wire, Grant::Code(code)).await?;
+        let pair = self.grant(wire, Grant::Code(code)).await.map_err(|failure| match failure {
+            Failure::SignIn(hint) => Failure::SignIn(format!(
+                "the code does not fit ({hint}); it works once, for 20 minutes, with the client_secret and redirect_uri \
+                 of its own integration: run `perezvon amocrm login` again"
+            )),
+            other => other,
+        })?;
         self.store.keep_secret(STORED, &pair.to_stored()).await?;
         *current = Some(pair);
         Ok(())
@@ -143,8 +149,11 @@ impl OAuth {
         let stored = self.store.secret(STORED).await?.and_then(|stored| TokenPair::from_stored(&stored));
         match stored {
             Some(pair) if pair.account == host.base() => Ok(pair),
-            Some(pair) => Err(Failure::SignIn(format!("the kept token is for {}", pair.account))),
-            None => Err(Failure::SignIn("nobody has signed in yet".to_owned())),
+            Some(pair) => Err(Failure::SignIn(format!(
+                "the kept token is for {}; run `perezvon amocrm login`",
+                pair.account
+            ))),
+            None => Err(Failure::SignIn("nobody has signed in yet; run `perezvon amocrm login`".to_owned())),
         }
     }
 
@@ -186,7 +195,8 @@ impl OAuth {
             return Err(failure.clone());
         }
         let pair = match self.grant(wire, Grant::Refresh(&stored.refresh)).await {
-            Err(failure @ Failure::SignIn(_)) => {
+            Err(Failure::SignIn(hint)) => {
+                let failure = Failure::SignIn(format!("{hint}; run `perezvon amocrm login`"));
                 *dead = Some((stored.refresh, failure.clone(), Instant::now()));
                 return Err(failure);
             }
