@@ -6,7 +6,7 @@ use super::Notes;
 use crate::{
     edge::{
         clock,
-        pbx_database::{PbxDatabase, PbxError, Schema},
+        pbx_database::{PbxDatabase, PbxError, Remark, Schema},
     },
     logic::call::{CallRows, group},
     settings::Settings,
@@ -42,12 +42,16 @@ async fn look(settings: &Settings, notes: &mut Notes<'_>) -> Result<(), PbxError
 fn shape(schema: &Schema, notes: &mut Notes<'_>) {
     let cel = schema.cel.as_ref().map_or("—", |table| table.name.as_str());
     notes.ok("pbx", "check.tables", &[("cdr", &schema.cdr.name), ("cel", cel)]);
-    for remark in &schema.remarks {
+    // The statements below say the same and what to do.
+    for remark in schema.remarks.iter().filter(|remark| !matches!(remark, Remark::Scan { .. })) {
         notes.warn("pbx", "check.remark", &[("remark", &remark.to_string())]);
     }
     for table in std::iter::once(&schema.cdr).chain(&schema.cel) {
-        if !table.missing.is_empty() {
-            let values = [("table", table.name.as_str()), ("columns", &table.missing.join(", "))];
+        let said = |column: &&String| *column == "linkedid" && schema.remarks.contains(&Remark::NoLinkedid);
+        let missing: Vec<&str> =
+            table.missing.iter().filter(|column| !said(column)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            let values = [("table", table.name.as_str()), ("columns", &missing.join(", "))];
             notes.warn("pbx", "check.columns", &values);
         }
         for statement in &table.ddl {

@@ -74,6 +74,11 @@ impl fmt::Display for Remark {
                 "there is no table {table}: calls come from CDR alone; switch CEL on (cel.conf and cel_odbc.conf or \
                  cel_sqlite3_custom.conf, see dialplan/), or set [pbx] cel_table to its name"
             ),
+            Self::CelUnusable { table, lacks } if lacks == &[KEY] => write!(
+                f,
+                "table {table} has no growing key: calls come from CDR alone; once, at night: \
+                 ALTER TABLE {table} ADD id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY;"
+            ),
             Self::CelUnusable { table, lacks } => write!(
                 f,
                 "table {table} lacks {}: calls come from CDR alone; add what is missing, or name it in [pbx] column_names",
