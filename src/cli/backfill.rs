@@ -94,7 +94,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
         let tally = register(&period).await?;
         print_tally(&period.settings, &tally, global.json);
         let failed = tally.states.get(CallState::Failed.as_str()).copied().unwrap_or(0);
-        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let connected = !period.settings.amocrm.base_url.is_empty();
+        Ok(if failed == 0 && connected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }
 

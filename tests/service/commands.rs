@@ -10,7 +10,7 @@ use perezvon::sandbox::amocrm::{Options, Sandbox};
 use serde_json::Value;
 
 /// Runs the program in a folder, with no settings but what the test gives.
-fn perezvon(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn perezvon(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perezvon"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PEREZVON_")) {
         command.env_remove(name);
@@ -18,11 +18,11 @@ fn perezvon(folder: &Path, arguments: &[&str]) -> Output {
     command.args(arguments).current_dir(folder).env("LC_ALL", "C.UTF-8").output().expect("runs")
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().expect("ended by itself")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 

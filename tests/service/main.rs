@@ -7,11 +7,14 @@
 
 mod admin;
 mod amocrm;
+mod backfill;
 mod commands;
 mod delivery_lab;
 mod demo;
+mod desk;
 mod directory;
 mod exactly_once;
+mod explain;
 mod fastagi;
 mod harness;
 mod pages;
