@@ -15,18 +15,18 @@ use perezvon::{
         store::{CallState, Store, StoredCall},
     },
     logic::{
-        call::{self, Call, CallRows, Context, Direction},
+        call::{self, Call, CallRows, Context, Direction, Outcome},
         sound::mpeg::Mpeg,
     },
-    sandbox::amocrm::{Handle, Kind},
+    sandbox::amocrm::{Handle, Kind, Toggles},
     serve::{self, Running, Sockets},
-    settings::{Employee, Settings, StoreUrl},
+    settings::{Employee, Language, Settings, StoreUrl},
 };
 use reqwest::{StatusCode, header};
 
 use crate::{
     delivery_lab::{sandbox, settings_for},
-    harness::stores,
+    harness::{FreshStore, stores},
     poller::{fixtures::fixture, tables::Pbx},
     recordings::wav,
 };
@@ -52,6 +52,7 @@ impl Whole {
         let user = sandbox.users()[2].id;
         settings.employees.insert("102".to_owned(), Employee { user, name: "Вера".to_owned() });
         settings.employees.remove("103");
+        settings.ui.language = Some(Language::En);
         settings.store.url = url.clone();
         settings.http.listen = "127.0.0.1:0".parse().unwrap();
         settings.agi.enabled = false;
@@ -65,10 +66,12 @@ impl Whole {
 
     /// Starts the service; returns when it reads the tables and knows the account.
     async fn go(&mut self) {
-        let mut settings = self.settings.clone();
-        let sockets = Sockets::bind(&settings).await.unwrap();
-        settings.http.public_url = format!("http://{}", sockets.http.local_addr().unwrap());
-        self.running = Some(serve::start(settings, sockets).await.unwrap());
+        let sockets = Sockets::bind(&self.settings).await.unwrap();
+        let address = sockets.http.local_addr().unwrap();
+        // Links stay the same when it starts again.
+        self.settings.http.listen = address;
+        self.settings.http.public_url = format!("http://{address}");
+        self.running = Some(serve::start(self.settings.clone(), sockets).await.unwrap());
         self.until("the service is ready", || async {
             let running = self.running.as_ref().unwrap();
             let reads = running.board.all().get("pbx").is_some_and(|part| part.health == Health::Ok);
@@ -123,6 +126,27 @@ impl Whole {
         .await;
         self.store.call(&call.id).await.unwrap().unwrap()
     }
+
+    /// Waits until the store has so many rows of a call, and it is registered with them.
+    async fn is_registered_with(&self, rows: usize, call: &Call) -> StoredCall {
+        self.until(&format!("{} is registered with {rows} rows", call.id), || async {
+            self.store.call(&call.id).await.unwrap().is_some_and(|call| {
+                call.state == CallState::Registered && call.rows.cel.len() + call.rows.cdr.len() == rows
+            })
+        })
+        .await;
+        self.store.call(&call.id).await.unwrap().unwrap()
+    }
+
+    /// How often a note was asked to be changed.
+    fn changes(&self) -> usize {
+        self.sandbox.requests().iter().filter(|request| request.method == "PATCH").count()
+    }
+}
+
+/// Asterisk's tables and the service's state on one engine each.
+async fn engines() -> Vec<(Pbx, FreshStore)> {
+    Pbx::all().await.into_iter().zip(stores().await).collect()
 }
 
 /// Asks for a note's recording as a browser does: all of it, then its tail.
@@ -187,10 +211,78 @@ async fn a_finished_call_stands_in_amocrm_with_its_recording() {
         assert_eq!(tasks[0].complete_till, (missed.ended_at + TimeDelta::hours(1)).timestamp());
         whole.stop().await;
         // The link outlives a restart.
-        whole.settings.http.listen = note.link.split('/').nth(2).unwrap().parse().unwrap();
         whole.go().await;
         play(&note.link).await;
         assert_eq!(whole.sandbox.calls().len(), 2);
+        whole.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_rows_change_the_note_once_where_the_crm_allows_it() {
+    for editable in [true, false] {
+        for (pbx, fresh) in engines().await {
+            let mut whole = Whole::start(&fresh.store, &fresh.url, pbx).await;
+            let toggles = Toggles { editable_call_notes: editable, ..Toggles::default() };
+            whole.sandbox.faults().set_toggles(toggles);
+            let (rows, talked) = whole.ended_now("freepbx-17/inbound_answered");
+            whole.record(&talked, 6.0);
+            let (late, early): (Vec<_>, Vec<_>) =
+                rows.cel.iter().cloned().partition(|row| {
+                    ["ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT"].contains(&row.eventtype.as_str())
+                });
+            whole.pbx.write_cel(&early).await;
+            let seems = whole.is_registered_with(early.len(), &talked).await;
+            assert_eq!(seems.call.outcome, Outcome::Missed, "{}", fresh.engine);
+            let first = whole.sandbox.calls();
+            assert_eq!((first.len(), first[0].duration, first[0].link.as_str()), (1, 0, ""));
+
+            whole.pbx.write_cel(&late).await;
+            whole.pbx.write_cdr(&rows.cdr).await;
+            let stored = whole.is_registered_with(rows.cel.len() + rows.cdr.len(), &talked).await;
+            assert_eq!((stored.call.outcome, stored.call.talk_seconds), (Outcome::Talked, 6));
+            let notes = whole.sandbox.calls();
+            if editable {
+                assert_eq!((notes.len(), notes[0].duration, notes[0].call_status), (1, 6, Some(4)));
+                assert_eq!((notes[0].id, notes[0].entity_id), (first[0].id, first[0].entity_id));
+                play(&notes[0].link).await;
+            } else {
+                assert_eq!(notes, first, "it cannot be changed, and is not written beside");
+                assert!(stored.reason.contains("did not take"), "{}", stored.reason);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            // A refusal may be asked for again by each further row, never in a loop.
+            let most = if editable { 1 } else { 2 };
+            assert!((1..=most).contains(&whole.changes()), "{} changes", whole.changes());
+            let sandbox = &whole.sandbox;
+            let cards = (sandbox.contacts().len(), sandbox.leads().len(), sandbox.calls().len());
+            assert_eq!(cards, (1, 1, 1), "{}", fresh.engine);
+            whole.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_row_of_a_call_that_left_the_tables_shrinks_nothing() {
+    for (pbx, fresh) in engines().await {
+        let mut whole = Whole::start(&fresh.store, &fresh.url, pbx).await;
+        let (rows, talked) = whole.ended_now("freepbx-17/inbound_answered");
+        whole.record(&talked, 6.0);
+        let all = rows.cel.len() + rows.cdr.len();
+        let at = rows.cel.iter().rposition(|row| row.eventtype == "CHAN_END").unwrap();
+        let (mut early, late) = (rows.clone(), rows.cel[at].clone());
+        early.cel.remove(at);
+        whole.pbx.write(&early).await;
+        let before = whole.is_registered_with(all - 1, &talked).await;
+        let notes = whole.sandbox.calls();
+        whole.stop().await;
+        whole.pbx.execute("DELETE FROM cel WHERE eventtype <> 'LINKEDID_END'; DELETE FROM cdr").await;
+        whole.go().await;
+        whole.pbx.write_cel(&[late]).await;
+        let after = whole.is_registered_with(all, &talked).await;
+        assert_eq!(after.call, before.call, "{}", fresh.engine);
+        assert_eq!(whole.sandbox.calls(), notes, "{}", fresh.engine);
+        assert_eq!(whole.changes(), 0, "nothing that was told has changed");
         whole.stop().await;
     }
 }

@@ -216,6 +216,8 @@ impl Intake {
 
     async fn store(&self, whole: &CallRows, reading: &mut Reading) -> Result<(), Trouble> {
         for rows in call::group(whole.clone()) {
+            // Asterisk's tables may have been tidied since the call was stored.
+            let rows = self.target.store.with_known_rows(rows).await?;
             let Some(mut call) = call::fold(&rows, &self.target.context) else { continue };
             if call.ended_at < reading.begun {
                 continue;

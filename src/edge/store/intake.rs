@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     edge::clock,
-    logic::call::{Call, CallRows},
+    logic::call::{Call, CallRows, CdrRow},
 };
 
 impl Store {
@@ -87,12 +87,12 @@ impl Store {
     /// These rows and those already kept for calls that share a linkedid with them: to be folded together, so that a
     /// late row never replaces the story by its own small one.
     pub async fn with_known_rows(&self, mut rows: CallRows) -> Result<CallRows, StoreError> {
-        let linkedids: BTreeSet<String> = rows
-            .cel
-            .iter()
-            .map(|row| &row.linkedid)
-            .chain(rows.cdr.iter().map(|row| &row.linkedid))
-            .filter(|linkedid| !linkedid.is_empty())
+        let cel = rows.cel.iter().map(|row| (&row.linkedid, &row.uniqueid));
+        let cdr = rows.cdr.iter().map(|row| (&row.linkedid, &row.uniqueid));
+        // Old tables have no linkedid; their calls are kept under the channel.
+        let linkedids: BTreeSet<String> = cel
+            .chain(cdr)
+            .map(|(linkedid, uniqueid)| if linkedid.is_empty() { uniqueid } else { linkedid })
             .cloned()
             .collect();
         let known: Vec<(String, String)> = with_connection!(self, |connection| {
@@ -111,7 +111,7 @@ impl Store {
         for (id, json) in known {
             let kept: CallRows = read_json("the rows of call", &id, &json)?;
             for row in kept.cdr {
-                if !rows.cdr.contains(&row) {
+                if !rows.cdr.iter().any(|fresh| same_leg(fresh, &row)) {
                     rows.cdr.push(row);
                 }
             }
@@ -138,6 +138,21 @@ impl PartOf {
     fn call(id: &str) -> Self {
         Self { state: CallState::Skipped.as_str(), reason: format!("part of call {id}"), next_at: None }
     }
+}
+
+/// Whether two rows are one leg's: what else stands in them may have been changed since.
+fn same_leg(fresh: &CdrRow, kept: &CdrRow) -> bool {
+    let leg = |row: &CdrRow| {
+        (
+            row.uniqueid.clone(),
+            row.sequence,
+            row.calldate.clone(),
+            row.channel.clone(),
+            row.dstchannel.clone(),
+        )
+    };
+    let told = |row: &CdrRow| (row.lastapp.clone(), row.disposition.clone(), row.duration);
+    leg(fresh) == leg(kept) && (fresh.sequence.is_some() || told(fresh) == told(kept))
 }
 
 /// What later rows change of a kept call.
