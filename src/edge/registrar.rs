@@ -47,7 +47,7 @@ use super::{
     store::{Holder, Store, StoreError},
 };
 use crate::{
-    logic::{phone::Phones, retry},
+    logic::{phone::Phones, retry::Waits},
     settings::{Language, Settings},
 };
 
@@ -81,7 +81,7 @@ pub struct Parts {
 /// Carries finished calls from the store into the CRM.
 pub struct Registrar {
     parts: Parts,
-    settle: TimeDelta,
+    waits: Waits,
     hold: Mutex<Option<hold::Hold>>,
     /// Clients whose calls a lane has in hand.
     busy: Mutex<HashSet<String>>,
@@ -119,14 +119,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Registrar {
     /// Ready to run.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Self::with_settle(parts, retry::SETTLE)
+        Self::with_waits(parts, Waits::default())
     }
 
-    /// Ready to run; a lost answer is asked about after `settle` instead of [`retry::SETTLE`].
-    pub fn with_settle(parts: Parts, settle: Duration) -> Arc<Self> {
+    /// Ready to run, in another hurry.
+    pub fn with_waits(parts: Parts, waits: Waits) -> Arc<Self> {
         Arc::new(Self {
             parts,
-            settle: TimeDelta::from_std(settle).unwrap_or(TimeDelta::seconds(10)),
+            waits,
             hold: Mutex::default(),
             busy: Mutex::default(),
             conversions: Mutex::default(),

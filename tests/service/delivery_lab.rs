@@ -16,6 +16,7 @@ use perezvon::{
     logic::{
         call::{Call, CallRows, CdrRow, Conversation, Detail, Direction, MissedAt, Outcome},
         phone::Phones,
+        retry::Waits,
     },
     sandbox::amocrm::{Handle, Options, Sandbox},
     settings::{Employee, Language, Secret, Settings},
@@ -139,7 +140,8 @@ impl Lab {
             board,
             language: Language::En,
         };
-        let registrar = Registrar::with_settle(parts, Duration::from_secs(1));
+        let hurry = Waits { settle: Duration::from_secs(1), first: Duration::from_secs(1) };
+        let registrar = Registrar::with_waits(parts, hurry);
         let tasks = vec![
             tokio::spawn(Arc::clone(&directory).run_sync(stop.clone())),
             tokio::spawn(registrar.run(Arc::clone(&wake), stop.clone())),

@@ -38,7 +38,7 @@ impl Round<'_> {
                 }
                 Err(failure) if hold::concerns_all(&failure) => return Err(Stop::Hold(failure)),
                 Err(failure @ crate::edge::amocrm::Failure::MaybeSent(_)) => {
-                    let at_time = crate::edge::clock::now() + chrono::TimeDelta::seconds(10);
+                    let at_time = crate::edge::clock::now() + self.registrar.waits.settle();
                     self.jobs[at].wait(failure.to_string(), at_time);
                 }
                 Err(failure) => {

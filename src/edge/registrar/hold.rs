@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Registrar, lock};
 use crate::{
     edge::{amocrm::Failure, clock, status::Health},
-    logic::retry,
+    logic::retry::Waits,
 };
 
 /// Nothing is sent until then.
@@ -40,8 +40,8 @@ pub(super) fn concerns_all(failure: &Failure) -> bool {
     !matches!(failure, Failure::MaybeSent(_) | Failure::Refused { .. } | Failure::Forbidden(_))
 }
 
-fn pause(failure: &Failure, failures: u32) -> Duration {
-    let most = |seconds| retry::endless(failures, Duration::from_secs(seconds));
+fn pause(failure: &Failure, failures: u32, waits: Waits) -> Duration {
+    let most = |seconds| waits.endless(failures, Duration::from_secs(seconds));
     match failure {
         Failure::TryAgain { after, .. } | Failure::Blocked { after } => (*after).max(Duration::from_secs(1)),
         Failure::Unpaid => most(300),
@@ -70,7 +70,7 @@ impl Registrar {
     pub(super) fn hold(&self, failure: &Failure) -> (DateTime<Utc>, String) {
         let mut held = lock(&self.hold);
         let failures = held.as_ref().map_or(0, |hold| hold.failures) + 1;
-        let pause = TimeDelta::from_std(pause(failure, failures)).unwrap_or(TimeDelta::hours(1));
+        let pause = TimeDelta::from_std(pause(failure, failures, self.waits)).unwrap_or(TimeDelta::hours(1));
         let (until, why) = (clock::now() + pause, failure.to_string());
         *held = Some(Hold { until, why: why.clone(), failures, probing: false });
         drop(held);

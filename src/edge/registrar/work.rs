@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
@@ -25,7 +25,7 @@ use crate::{
             request::Request,
         },
         directory::{EntityKind, Known, OpenLead},
-        retry::{self, Retry},
+        retry::{Retry, Waits},
         rules::plan::{Action, CallNote, Place},
     },
 };
@@ -161,7 +161,7 @@ impl Round<'_> {
         if !self.registrar.holds_lease() {
             return Err(Stop::LeaseLost);
         }
-        let settled = clock::now() + self.registrar.settle;
+        let settled = clock::now() + self.registrar.waits.settle();
         self.change(work, picked, |job, kind| {
             let payload = concrete(job, kind);
             let action = job.action_mut(kind).expect("it was picked");
@@ -269,10 +269,10 @@ impl Round<'_> {
     async fn take_failure(&mut self, work: Work, picked: &[usize], failure: Failure) -> Result<(), Stop> {
         match &failure {
             Failure::MaybeSent(_) => {
-                let (now, settle) = (clock::now(), self.registrar.settle);
+                let (now, waits) = (clock::now(), self.registrar.waits);
                 self.change(work, picked, |job, kind| {
                     let action = job.action_mut(kind).expect("it was picked");
-                    action.next_at = settled(action, now, settle);
+                    action.next_at = settled(action, now, waits);
                     action.reason = failure.to_string();
                     let at = action.next_at;
                     job.wait(failure.to_string(), at);
@@ -342,10 +342,11 @@ fn unsent(job: &mut Job, kind: &str, reason: &str) {
 }
 
 /// When the CRM may be asked about a request whose answer was lost: later and later.
-fn settled(action: &StoredAction, now: DateTime<Utc>, settle: TimeDelta) -> DateTime<Utc> {
-    match retry::after(action.attempts.unsigned_abs(), now) {
-        Retry::At(at) if action.attempts > 1 => at.max(now + settle),
-        _ => now + settle,
+fn settled(action: &StoredAction, now: DateTime<Utc>, waits: Waits) -> DateTime<Utc> {
+    let soonest = now + waits.settle();
+    match waits.after(action.attempts.unsigned_abs(), now) {
+        Retry::At(at) if action.attempts > 1 => at.max(soonest),
+        _ => soonest,
     }
 }
 
