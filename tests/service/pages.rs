@@ -61,7 +61,10 @@ pub(crate) async fn site(fresh: FreshStore, change: impl FnOnce(&mut Settings)) 
     let base = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
     tokio::spawn(web::run(listener, app.clone(), stop.clone()));
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    // A connection that the server is closing after a refused body is not one to ask on again.
+    let client =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0);
+    let client = client.build().unwrap();
     Site { base, app, client, _fresh: fresh, _stop: stop.drop_guard() }
 }
 
