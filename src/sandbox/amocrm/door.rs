@@ -60,9 +60,13 @@ pub(super) async fn enter(
         body,
         address: peer.address.ip(),
     };
-    let answer = pass(&desk, &knock).await;
-    keep_log(&desk, &knock, answer.as_ref(), started.elapsed());
-    match answer {
+    // As in life: what was asked is carried out though whoever asked is gone.
+    let carried_out = tokio::spawn(async move {
+        let answer = pass(&desk, &knock).await;
+        keep_log(&desk, &knock, answer.as_ref(), started.elapsed());
+        answer
+    });
+    match carried_out.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
         Some(answer) => answer.into_response(),
         None => {
             peer.cut();
