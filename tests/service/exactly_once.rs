@@ -77,6 +77,8 @@ async fn kill_at_random(fresh: FreshStore, seed: u64) {
     faults.set(
         Rule::new("/api/v4/*", Fault::Delay(Duration::from_millis(120)), When::Chance(0.5)).only("POST"),
     );
+    // Longer than a restart: what is asked too early is not there yet.
+    faults.set(Rule::new("/api/v4/*", Fault::Delay(Duration::from_secs(3)), When::Chance(0.06)).only("POST"));
     faults.set(Rule::new("/api/v4/*", Fault::LostReply, When::Chance(0.15)).only("POST"));
     let (mut put, mut missed) = (0, 0);
     for kill in 0..KILLS {

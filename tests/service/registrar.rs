@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use perezvon::{
     edge::store::{ActionState, CallFilter, CallState, Put},
     logic::call::{Call, Direction, Outcome},
-    sandbox::amocrm::{Fault, Kind, Rule, Toggles, When},
+    sandbox::amocrm::{Edit, Fault, Kind, Rule, Toggles, When},
 };
 
 use crate::{
@@ -197,6 +197,42 @@ async fn whatever_the_crm_answers_in_the_middle_each_call_stands_once() {
     let tasks: Vec<_> = faults.into_iter().map(|fault| tokio::spawn(run(fault))).collect();
     for task in tasks {
         task.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_like_another_calls_task_is_not_taken_for_it() {
+    for fresh in stores().await {
+        let lab = Lab::start(&fresh.store).await;
+        let ended = just_now();
+        lab.put(&call(1, &number(1), Outcome::Missed, ended)).await;
+        lab.all(CallState::Registered, 1).await;
+        lab.sandbox.faults().set(Rule::new("/api/v4/tasks", Fault::Dropped, When::Next(1)).only("POST"));
+        lab.put(&call(2, &number(1), Outcome::Missed, ended)).await;
+        lab.all(CallState::Registered, 2).await;
+        let tasks = lab.sandbox.tasks();
+        assert_eq!(tasks.len(), 2, "{}", fresh.engine);
+        assert_eq!((&tasks[0].text, tasks[0].complete_till), (&tasks[1].text, tasks[1].complete_till));
+        lab.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_whose_answer_was_lost_is_found_though_somebody_closed_it() {
+    for fresh in stores().await {
+        let lab = Lab::start(&fresh.store).await;
+        let lost = Rule::new("/api/v4/leads/complex", Fault::LostReply, When::Next(1)).only("POST");
+        lab.sandbox.faults().set(lost);
+        let missed = call(1, &number(1), Outcome::Missed, just_now());
+        lab.put(&missed).await;
+        lab.until("the lead is made", || async { lab.sandbox.leads().len() == 1 }).await;
+        let lead = lab.sandbox.leads()[0].id;
+        let closed = Edit { status_id: Some(143), ..Edit::default() };
+        assert!(lab.sandbox.edit(Kind::Lead, lead, closed));
+        lab.all(CallState::Registered, 1).await;
+        assert_eq!((lab.sandbox.contacts().len(), lab.sandbox.leads().len()), (1, 1), "{}", fresh.engine);
+        assert_eq!(lab.sandbox.calls()[0].entity_id, lead);
+        lab.stop().await;
     }
 }
 
