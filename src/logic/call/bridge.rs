@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{channel::Channels, event::Event};
+use super::{
+    channel::Channels,
+    event::Event,
+    name::{self, Name},
+};
 
 /// A span of time, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,16 +43,26 @@ struct Standing<'a> {
     bridge_of: BTreeMap<usize, String>,
     holding: BTreeSet<String>,
     on_music: BTreeSet<usize>,
+    /// Who bears a name now: a transfer to a colleague still ringing swaps names.
+    bearers: BTreeMap<&'a str, usize>,
+    /// Channels that bear another name than they began with.
+    renamed: BTreeMap<usize, &'a str>,
 }
 
 /// Replays the events; `clients` are the channels of the client.
-pub(super) fn replay(events: &[Event<'_>], channels: &Channels, clients: &BTreeSet<usize>) -> Bridged {
+pub(super) fn replay<'a>(
+    events: &[Event<'a>],
+    channels: &'a Channels,
+    clients: &'a BTreeSet<usize>,
+) -> Bridged {
     let mut standing = Standing {
         channels,
         clients,
         bridge_of: BTreeMap::new(),
         holding: BTreeSet::new(),
         on_music: BTreeSet::new(),
+        bearers: BTreeMap::new(),
+        renamed: BTreeMap::new(),
     };
     let mut bridged = Bridged::default();
     for (index, event) in events.iter().enumerate() {
@@ -94,12 +108,13 @@ fn extend(spans: &mut Vec<Span>, span: Span) {
     }
 }
 
-impl Standing<'_> {
+impl<'a> Standing<'a> {
     /// Whether the event changed anything.
-    fn take(&mut self, event: &Event<'_>) -> bool {
+    fn take(&mut self, event: &Event<'a>) -> bool {
         let Some(channel) = self.channels.find(&event.row.uniqueid) else {
             return false;
         };
+        self.bears(channel, &event.row.channame);
         match event.row.eventtype.as_str() {
             "BRIDGE_ENTER" => self.enter(channel, event),
             "BRIDGE_EXIT" => self.leave(channel, event),
@@ -109,6 +124,27 @@ impl Standing<'_> {
             "STREAM_END" => self.on_music.remove(&channel),
             _ => false,
         }
+    }
+
+    fn bears(&mut self, channel: usize, name: &'a str) {
+        if self.channels.all[channel].name != name {
+            self.renamed.insert(channel, name);
+        } else {
+            self.renamed.remove(&channel);
+        }
+        self.bearers.insert(name, channel);
+    }
+
+    /// The other half of what is a Local pair now.
+    fn twin(&self, channel: usize) -> Option<usize> {
+        let name = self.renamed.get(&channel).copied().unwrap_or(&self.channels.all[channel].name);
+        let twin = name::twin(name)?;
+        self.bearers.get(twin.as_str()).copied().or_else(|| self.channels.named(&twin))
+    }
+
+    /// Nobody's end any more: it took the place of half a Local pair.
+    fn stands_in(&self, channel: usize) -> bool {
+        self.renamed.get(&channel).is_some_and(|name| Name::parse(name).is_local())
     }
 
     fn enter(&mut self, channel: usize, event: &Event<'_>) -> bool {
@@ -162,12 +198,12 @@ impl Standing<'_> {
                 if self.clients.contains(&member) || !reached.insert(member) {
                     continue;
                 }
-                let twin = self.channels.all[member].is_local().then(|| self.channels.twin(member)).flatten();
-                if let Some(twin) = twin.filter(passes).filter(|twin| reached.insert(*twin)) {
+                if let Some(twin) = self.twin(member).filter(passes).filter(|twin| reached.insert(*twin)) {
                     open.push(twin);
                 }
             }
         }
+        reached.retain(|channel| !self.stands_in(*channel));
         reached
     }
 }

@@ -103,7 +103,12 @@ impl<'a> Legs<'a> {
         let line = Name::parse(&self.root.row.channel).endpoint == endpoint
             || self.context.trunks.contains(&endpoint);
         let own = || (!line && self.context.is_extension(&leg.row.dst)).then(|| leg.row.dst.clone());
-        self.dialled(leg).or_else(own).unwrap_or(endpoint)
+        // Where a Local pair was optimised away, only the pair's own leg tells what it dialled.
+        let elsewhere = || {
+            let mut same = self.legs.iter().filter(|other| other.row.dstchannel == leg.row.dstchannel);
+            same.find_map(|other| self.dialled(other))
+        };
+        self.dialled(leg).or_else(elsewhere).or_else(own).unwrap_or(endpoint)
     }
 
     /// The extension whose phone could not ring, so that the mailbox or a busy tone was all the caller got.

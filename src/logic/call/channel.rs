@@ -84,10 +84,6 @@ impl Channel {
         matches!(self.side, Side::Employee(_) | Side::Trunk(_))
     }
 
-    pub(super) fn is_local(&self) -> bool {
-        self.side == Side::Local
-    }
-
     pub(super) fn parsed(&self) -> Name<'_> {
         Name::parse(&self.name)
     }

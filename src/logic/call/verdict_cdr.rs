@@ -75,13 +75,14 @@ fn missed_at(legs: &Legs<'_>, talks: &[Talk]) -> MissedAt {
 fn lost_after(legs: &Legs<'_>, talks: &[Talk]) -> Option<LostAfter> {
     let last = talks.iter().filter(|talk| talk.accepted_at.is_some()).map(|talk| talk.ended_at).max()?;
     let since = last - Duration::seconds(1);
-    let later = legs.legs.iter().filter(|leg| legs.clients.contains(leg.row.channel.as_str()));
-    let leg = later.filter(|leg| leg.start >= since && leg.end > last).max_by_key(|leg| leg.start)?;
-    let waited =
-        !leg.row.dstchannel.is_empty() || ["VoiceMail", "Queue", "Dial"].contains(&leg.row.lastapp.as_str());
-    match leg.row.lastapp.as_str() {
-        "Park" | "ParkedCall" => Some(LostAfter::Park),
-        _ if waited => Some(LostAfter::Transfer),
-        _ => None,
+    let own = legs.legs.iter().filter(|leg| legs.clients.contains(leg.row.channel.as_str()));
+    let later: Vec<&Leg<'_>> = own.filter(|leg| leg.start >= since && leg.end > last).collect();
+    let newest = later.iter().max_by_key(|leg| leg.start);
+    if newest.is_some_and(|leg| ["Park", "ParkedCall"].contains(&leg.row.lastapp.as_str())) {
+        return Some(LostAfter::Park);
     }
+    let waited = |leg: &&&Leg<'_>| {
+        !leg.row.dstchannel.is_empty() || ["VoiceMail", "Queue", "Dial"].contains(&leg.row.lastapp.as_str())
+    };
+    later.iter().any(|leg| waited(&leg)).then_some(LostAfter::Transfer)
 }
