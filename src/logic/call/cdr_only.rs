@@ -41,6 +41,9 @@ pub(super) fn talked(story: &Story<'_>) -> bool {
 /// Tells the call from its legs; none when they are no call.
 pub(super) fn fold(rows: &CallRows, story: &Story<'_>) -> Option<Call> {
     let legs = Legs::of(story)?;
+    if legs.is_torn_off() {
+        return None;
+    }
     let mut talks = legs.talks();
     let verdict = verdict_cdr::verdict(&legs, &talks)?;
     let spoken: Vec<Span> = bridge::union(talks.iter().flat_map(|talk| &talk.spans));
@@ -138,6 +141,19 @@ impl<'a> Legs<'a> {
             .collect();
         let ordered = self.root.row.channel.starts_with("Local/") || self.root.row.lastapp == "AppDial2";
         ordered && phones.len() == 1 && !self.legs.iter().any(|leg| leg.may_be_talk())
+    }
+
+    /// The outgoing leg of a forward whose call is told by other rows, which a table without linkedids can't tie
+    /// to it.
+    fn is_torn_off(&self) -> bool {
+        let outgoing = |leg: &Leg<'_>| {
+            let row = leg.row;
+            row.linkedid.is_empty()
+                && row.channel.starts_with("Local/")
+                && row.channel.ends_with(";2")
+                && matches!(self.called(leg), Side::Trunk(_))
+        };
+        self.legs.iter().all(outgoing)
     }
 
     /// Whose the channel is that ran the dialplan.

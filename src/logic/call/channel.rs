@@ -58,6 +58,8 @@ pub(super) struct Channel {
     pub began_at: (String, String),
     /// Extension of the dialplan that dialled it.
     pub dialled_from: Option<String>,
+    /// A queue dialled it.
+    pub by_queue: bool,
     /// Caller number when it began.
     pub first_number: String,
     /// Numbers it had later, and extensions, in order of time.
@@ -165,6 +167,7 @@ fn channel(events: &[&Event<'_>], context: &Context) -> Option<Channel> {
             .iter()
             .find(|event| event.row.appname == "AppDial" && !event.row.exten.is_empty())
             .map(|event| event.row.exten.clone()),
+        by_queue: events.iter().any(|event| event.row.appname == "AppQueue"),
         first_number: row.cid_num.clone(),
         numbers: later_numbers(events),
         side,
@@ -228,7 +231,8 @@ pub(super) fn side(context: &Context, channel: &str, number: &str, dialplan: &st
     }
     // A second phone of an employee: `101-mobile`, `sip101`.
     let digits = endpoint.trim_matches(|sign: char| !sign.is_ascii_digit());
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) && context.employees.contains(digits) {
+    if !from_outside && digits.bytes().all(|byte| byte.is_ascii_digit()) && context.employees.contains(digits)
+    {
         return Side::Employee(digits.to_owned());
     }
     if context.is_extension(number) && !from_outside {

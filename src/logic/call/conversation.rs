@@ -49,11 +49,30 @@ pub(super) fn talks(story: &Story<'_>, client: &Client, bridged: &Bridged) -> Ve
         .filter_map(|(index, _)| talk(story, client, bridged, index))
         .collect();
     tries.sort_by(|left, right| order(left).cmp(&order(right)));
+    let known: Vec<String> = tries.iter().map(|talk| talk.party.clone()).collect();
+    tries.extend(queued_for(story).filter(|talk| !known.contains(&talk.party)));
     let mut talks = once_each(tries);
     if talks.is_empty() {
         talks.extend(intended(story, client));
     }
     talks
+}
+
+/// Members that a queue called by a Local pair behind which no phone rang: not registered, or busy by a switch.
+fn queued_for(story: &Story<'_>) -> impl Iterator<Item = Talk> {
+    let members = story.channels.iter().filter(|(_, half)| half.name.ends_with(";1") && half.by_queue);
+    members.filter_map(|(channel, half)| {
+        let extension = half.parsed().dialled();
+        story.context.is_extension(extension).then(|| Talk {
+            party: extension.to_owned(),
+            via: None,
+            requested_at: half.start,
+            ended_at: half.end,
+            accepted_at: None,
+            spans: Vec::new(),
+            channel,
+        })
+    })
 }
 
 fn order(talk: &Talk) -> impl Ord + '_ {

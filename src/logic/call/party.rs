@@ -1,5 +1,7 @@
 //! Who was asked, by whose forward, and whether for the client at all.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 
 use super::{
@@ -84,6 +86,12 @@ pub(super) fn asked_for_client(story: &Story<'_>, client: &Client, bridged: &Bri
     (ordered || !before_client) && !consulted(story, bridged, index)
 }
 
+/// The line from which a transfer with consultation brought its target.
+fn second_line(story: &Story<'_>, root: usize) -> bool {
+    let root = story.channels.all[root].uniqueid.as_str();
+    story.of_type("ATTENDEDTRANSFER").any(|transfer| transfer.extra("channel2_uniqueid") == Some(root))
+}
+
 /// A colleague called from a second line, who was still ringing when the client was transferred to him.
 fn handed_over(story: &Story<'_>, root: usize, channel: &Channel) -> bool {
     let root = story.channels.all[root].uniqueid.as_str();
@@ -120,7 +128,8 @@ pub(super) fn via(story: &Story<'_>, index: usize, party: &str) -> Option<String
         })
     });
     let consulting =
-        ancestors.iter().any(|local| story.channels.all[*local].parsed().context.ends_with("-xfer"));
+        ancestors.iter().any(|local| story.channels.all[*local].parsed().context.ends_with("-xfer"))
+            || second_line(story, story.channels.root(index));
     if transferred || consulting {
         return employee_of(story, party);
     }
@@ -133,7 +142,7 @@ pub(super) fn via(story: &Story<'_>, index: usize, party: &str) -> Option<String
                 ancestors.iter().map(|local| story.channels.all[*local].parsed().dialled().to_owned());
             dialled.filter(|number| story.context.is_extension(number)).find(own)
         })
-        .or_else(|| from_dialplan(story, &ancestors, index).filter(own))
+        .or_else(|| from_dialplan(story, &ancestors, index, party).filter(own))
         .or_else(|| employee_of(story, party))
 }
 
@@ -178,21 +187,31 @@ fn from_phone(story: &Story<'_>, ancestors: &[usize], index: usize) -> Option<St
     phone.and_then(|(_, phone)| phone.employee()).map(str::to_owned)
 }
 
-/// The dialplan stood at the extension when it dialled the other number.
-fn from_dialplan(story: &Story<'_>, ancestors: &[usize], index: usize) -> Option<String> {
+/// The dialplan stood at the extension when it dialled the other number, and that one alone: a number that rings
+/// several colleagues is a group's.
+fn from_dialplan(story: &Story<'_>, ancestors: &[usize], index: usize, party: &str) -> Option<String> {
+    if ancestors.is_empty() && story.channels.all[index].employee().is_some() {
+        return None;
+    }
     let chain = || [index].into_iter().chain(ancestors.iter().copied());
-    let dialled_from = chain().find_map(|channel| {
-        let extension = story.channels.all[channel].dialled_from.as_deref()?;
-        story.context.is_extension(extension).then(|| extension.to_owned())
-    });
-    dialled_from.or_else(|| {
-        let of_channel = |channel: usize| {
-            let name = story.channels.all[channel].name.as_str();
-            story
-                .legs
-                .iter()
-                .find(|leg| leg.row.dstchannel == name && story.context.is_extension(&leg.row.dst))
-        };
-        chain().find_map(of_channel).map(|leg| leg.row.dst.clone())
-    })
+    let other = |extension: &&str| story.context.is_extension(extension) && *extension != party;
+    let dialled_from = |channel: usize| story.channels.all[channel].dialled_from.as_deref().filter(other);
+    let of_leg = |channel: usize| {
+        let name = story.channels.all[channel].name.as_str();
+        let mut legs = story.legs.iter().filter(|leg| leg.row.dstchannel == name);
+        legs.find_map(|leg| Some(leg.row.dst.as_str()).filter(other))
+    };
+    let extension = chain().find_map(dialled_from).or_else(|| chain().find_map(of_leg))?;
+    (!rings_colleagues(story, extension)).then(|| extension.to_owned())
+}
+
+/// Whether the dialplan dialled several extensions from this one, and not its own phone.
+fn rings_colleagues(story: &Story<'_>, extension: &str) -> bool {
+    let from_here =
+        story.channels.iter().filter(|(_, channel)| channel.dialled_from.as_deref() == Some(extension));
+    let dialled: BTreeSet<&str> = from_here
+        .map(|(_, channel)| channel.employee().unwrap_or_else(|| channel.parsed().dialled()))
+        .filter(|number| story.context.is_extension(number))
+        .collect();
+    dialled.len() > 1 && !dialled.contains(extension)
 }

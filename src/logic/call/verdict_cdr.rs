@@ -77,7 +77,8 @@ fn lost_after(legs: &Legs<'_>, talks: &[Talk]) -> Option<LostAfter> {
     let since = last - Duration::seconds(1);
     let own = legs.legs.iter().filter(|leg| legs.clients.contains(leg.row.channel.as_str()));
     let later: Vec<&Leg<'_>> = own.filter(|leg| leg.start >= since && leg.end > last).collect();
-    let newest = later.iter().max_by_key(|leg| leg.start);
+    // The `h` extension leaves a row without length.
+    let newest = later.iter().filter(|leg| leg.end > leg.start).max_by_key(|leg| leg.start);
     if newest.is_some_and(|leg| ["Park", "ParkedCall"].contains(&leg.row.lastapp.as_str())) {
         return Some(LostAfter::Park);
     }
