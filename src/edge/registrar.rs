@@ -29,7 +29,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -88,6 +88,8 @@ pub struct Registrar {
     conversions: Mutex<HashMap<String, sound::Conversion>>,
     /// Milliseconds since 1970 until which nobody else delivers.
     lease_until: AtomicI64,
+    /// The board says that the store fails.
+    store_ails: AtomicBool,
     /// Answers lost in a row.
     losses: AtomicU32,
     live: Notify,
@@ -131,6 +133,7 @@ impl Registrar {
             busy: Mutex::default(),
             conversions: Mutex::default(),
             lease_until: AtomicI64::new(0),
+            store_ails: AtomicBool::new(false),
             losses: AtomicU32::new(0),
             live: Notify::new(),
             background: Notify::new(),
@@ -190,7 +193,7 @@ impl Registrar {
                     LEASE_RETRY
                 }
                 Err(error) => {
-                    self.parts.board.say("delivery", Health::Fault, error.to_string());
+                    self.store_fails(&error);
                     LEASE_RETRY
                 }
             };
@@ -198,6 +201,18 @@ impl Registrar {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    fn store_fails(&self, error: &StoreError) {
+        self.store_ails.store(true, Ordering::Release);
+        self.parts.board.say("delivery", Health::Fault, error.to_string());
+    }
+
+    /// The store did what it was asked: takes back what [`Self::store_fails`] said.
+    fn store_works(&self) {
+        if lock(&self.hold).is_none() && self.store_ails.swap(false, Ordering::AcqRel) {
+            self.say_ready();
         }
     }
 

@@ -10,7 +10,6 @@ use super::{Registrar, Stop, hold::Gate, lock};
 use crate::{
     edge::{
         clock,
-        status::Health,
         store::{Age, StoreError, StoredCall},
     },
     logic::crm::request::Urgency,
@@ -126,7 +125,10 @@ impl Registrar {
         };
         self.end_probe();
         match ended {
-            Ok(pause) => pause,
+            Ok(pause) => {
+                self.store_works();
+                pause
+            }
             Err(Stop::Store(error)) => self.store_failed(&error),
             Err(Stop::LeaseLost | Stop::Hold(_)) => Duration::from_millis(500),
         }
@@ -173,7 +175,7 @@ impl Registrar {
     }
 
     fn store_failed(&self, error: &StoreError) -> Duration {
-        self.parts.board.say("delivery", Health::Fault, error.to_string());
+        self.store_fails(error);
         Duration::from_secs(5)
     }
 }

@@ -13,11 +13,16 @@ use crate::{
     edge::{
         clock,
         recordings::{Mp3, Reason, Tags},
+        status::Health,
         store::StoredCall,
     },
     logic::call::{Call, RecordingState},
     settings::Language,
 };
+
+/// The least that a call waits for a person to mend the machine (a full disk, a folder of another owner): a call
+/// that stands in the CRM without its recording cannot get it later.
+const MENDING: TimeDelta = TimeDelta::hours(1);
 
 /// A conversion that goes on whoever waits for it.
 pub(super) type Conversion = Shared<BoxFuture<'static, Result<Mp3, Reason>>>;
@@ -57,6 +62,7 @@ impl Registrar {
         lock(&self.conversions).remove(&stored.id);
         match converted {
             Ok(_) => {
+                self.parts.board.say("recordings", Health::Ok, "become MP3");
                 let expires = self.parts.library.expiry(call.started_at);
                 Sound::Link(self.parts.library.link(&stored.id, expires))
             }
@@ -64,18 +70,22 @@ impl Registrar {
         }
     }
 
-    /// Waits on while the file may still come, else goes without.
+    /// Waits on while the file may still come or a person may mend the machine, else goes without.
     fn without(&self, call: &Call, reason: &Reason) -> Sound {
         let now = clock::now();
-        let until = call.ended_at + self.parts.settings.recordings.wait.chrono();
-        let mendable = reason.retryable() && now < until;
+        let wait = waits_at_most(reason, self.parts.settings.recordings.wait.chrono());
+        let until = wait.map(|wait| call.ended_at + wait);
+        let again = TimeDelta::seconds(if reason.passes() { 2 } else { 15 });
+        if for_a_person(reason) {
+            self.parts.board.say("recordings", Health::Fault, reason.to_string());
+        }
         let reason = reason.say(self.parts.language);
-        if mendable {
+        if let Some(until) = until.filter(|until| now < *until) {
             let waits = match self.parts.language {
                 Language::Ru => format!("ждёт запись разговора до {}: {reason}", until.format("%T UTC")),
                 Language::En => format!("waits for the recording until {}: {reason}", until.format("%T UTC")),
             };
-            return Sound::Later { reason: waits, at: (now + TimeDelta::seconds(2)).min(until) };
+            return Sound::Later { reason: waits, at: (now + again).min(until) };
         }
         Sound::Without(Some(match self.parts.language {
             Language::Ru => format!("без записи разговора: {reason}"),
@@ -105,6 +115,16 @@ impl Registrar {
     }
 }
 
+/// Whether the machine is at fault, not the file.
+fn for_a_person(reason: &Reason) -> bool {
+    reason.retryable() && !reason.passes()
+}
+
+/// How long after its end a call waits for its recording; none when waiting cannot help.
+fn waits_at_most(reason: &Reason, wait: TimeDelta) -> Option<TimeDelta> {
+    reason.retryable().then(|| if for_a_person(reason) { wait.max(MENDING) } else { wait })
+}
+
 fn tags(call: &Call) -> Tags {
     let talked: Vec<&str> = call
         .conversations
@@ -117,5 +137,27 @@ fn tags(call: &Call) -> Tags {
         artist: talked.join(", "),
         album: call.did.clone().or_else(|| call.trunk.clone()).unwrap_or_default(),
         at: Some(call.started_at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(reason: Reason) -> Option<i64> {
+        waits_at_most(&reason, TimeDelta::minutes(1)).map(|wait| wait.num_minutes())
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_longer_than_a_file_that_is_late() {
+        let path = || "a.wav".to_owned();
+        assert_eq!(waits(Reason::Missing { path: path() }), Some(1));
+        assert_eq!(waits(Reason::DiskFull { folder: "mp3".to_owned() }), Some(60));
+        assert_eq!(
+            waits(Reason::Unwritable { folder: "mp3".to_owned(), why: "denied".to_owned() }),
+            Some(60)
+        );
+        assert_eq!(waits(Reason::Unreadable { path: path(), why: "denied".to_owned() }), Some(60));
+        assert_eq!(waits(Reason::Unusable { path: path(), why: "noise".to_owned() }), None);
     }
 }
