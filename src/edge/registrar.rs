@@ -14,11 +14,13 @@
 //! * When the CRM as a whole fails (network, token, payment, limit), all calls wait with that reason and one of them
 //!   tries it again ([`hold`]).
 
+mod answers;
 mod ask;
 mod change;
 mod client;
 mod doubt;
 mod hold;
+mod items;
 mod job;
 mod lane;
 mod round;

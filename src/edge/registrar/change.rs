@@ -1,6 +1,6 @@
 //! A call that stands in the CRM is told differently by later rows: its note is changed, not doubled.
 
-use super::{Stop, hold, job::made, round::Round, work::new_call};
+use super::{Stop, hold, items::new_call, job::made, round::Round};
 use crate::{
     edge::store::ActionState,
     logic::{

@@ -1,39 +1,27 @@
-//! Sending: mark, send, read the ids, or know what the failure means for each item.
+//! Sending: mark, send; what the answers mean stands in [`answers`](super::answers).
 
 use std::sync::atomic::Ordering;
-
-use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::{
     Stop,
     ask::About,
-    hold,
-    job::{Halt, Job, result},
+    items::{concrete, key, new_call, new_contact, new_lead, new_task},
+    job::{Job, result},
     round::Round,
 };
 use crate::{
-    edge::{
-        amocrm::Failure,
-        clock, metrics as counters,
-        store::{ActionState, StoredAction},
-    },
+    edge::{clock, store::ActionState},
     logic::{
         crm::{
-            answer::ValidationError,
-            payload::{self, NewCall, NewContact, NewLead, NewTask, Target},
+            payload::{self, Target},
             request::Request,
         },
-        directory::{EntityKind, Known, OpenLead},
-        retry::{Retry, Waits},
-        rules::plan::{Action, CallNote, Place},
+        rules::plan::Action,
     },
 };
 
 /// Notes and tasks of one request; after a lost answer [`payload::BATCH`].
 const MANY: usize = 250;
-/// Answers lost in a row after which the CRM as a whole is given a rest.
-const LOSSES: u32 = 3;
 
 /// One kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +40,7 @@ pub(super) enum Work {
 
 impl Work {
     /// The actions that it carries out.
-    fn kinds(self) -> &'static [&'static str] {
+    pub(super) fn kinds(self) -> &'static [&'static str] {
         match self {
             Self::Complex => &["contact", "lead"],
             Self::Contact => &["contact"],
@@ -180,7 +168,7 @@ impl Round<'_> {
     }
 
     /// Changes the actions of the picked calls and keeps them, all at once.
-    async fn change(
+    pub(super) async fn change(
         &mut self,
         work: Work,
         picked: &[usize],
@@ -197,289 +185,4 @@ impl Round<'_> {
         self.registrar.parts.store.keep_actions(&changed).await?;
         Ok(())
     }
-
-    /// The ids of what was made; what the answer leaves out stays in doubt.
-    async fn take_answer(&mut self, work: Work, picked: &[usize], body: &Value) -> Result<(), Stop> {
-        let ids = ids(work, body);
-        let without_ids = "amoCRM answered without the new id";
-        self.change(work, picked, |job, kind| {
-            let own = ids.iter().find(|made| made.0 == key(job));
-            let action = job.action_mut(kind).expect("it was picked");
-            match own.and_then(|made| if kind == "contact" { made.2 } else { Some(made.1) }) {
-                Some(id) => {
-                    action.state = ActionState::Done;
-                    action.reason.clear();
-                    action.result = result(kind, id, false);
-                    metrics::counter!(counters::ACTIONS, "kind" => kind, "state" => "done").increment(1);
-                }
-                None => {
-                    let at = action.next_at;
-                    job.wait(without_ids, at);
-                }
-            }
-        })
-        .await?;
-        if matches!(work, Work::Complex | Work::Contact | Work::Lead) {
-            for at in picked {
-                if let Some(known) = self.now_known(&self.jobs[*at]) {
-                    self.registrar.parts.directory.learn(known).await;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The client as the CRM now has him.
-    fn now_known(&self, job: &Job) -> Option<Known> {
-        let phone = job.phone.as_ref()?;
-        let directory = &self.registrar.parts.directory;
-        let now = clock::now().timestamp();
-        let mut known = directory.find(phone).or_else(|| match job.planned("contact")? {
-            Action::CreateContact { name, responsible, created_at, .. } => Some(Known {
-                kind: EntityKind::Contact,
-                id: super::job::made(job.action("contact")?)?,
-                name: name.clone(),
-                responsible: responsible.unwrap_or(0),
-                created_at: *created_at,
-                updated_at: now,
-                phones: vec![phone.as_str().to_owned()],
-                leads: Vec::new(),
-            }),
-            _ => None,
-        })?;
-        if let (Some(Action::CreateLead { pipeline, status, responsible, created_at, .. }), Some(id)) =
-            (job.planned("lead"), job.action("lead").and_then(super::job::made))
-            && !known.leads.iter().any(|lead| lead.id == id)
-        {
-            let main = directory.pipelines().into_iter().find(|pipeline| pipeline.main);
-            let lead = OpenLead {
-                id,
-                pipeline: pipeline.or(main.map(|main| main.id)).unwrap_or(0),
-                status: status.unwrap_or(0),
-                responsible: responsible.unwrap_or(0),
-                created_at: *created_at,
-                updated_at: now,
-            };
-            known.leads.insert(0, lead);
-        }
-        Some(known)
-    }
-
-    /// What a failure means for each call of the request.
-    async fn take_failure(&mut self, work: Work, picked: &[usize], failure: Failure) -> Result<(), Stop> {
-        match &failure {
-            Failure::MaybeSent(_) => {
-                let (now, waits) = (clock::now(), self.registrar.waits);
-                self.change(work, picked, |job, kind| {
-                    let action = job.action_mut(kind).expect("it was picked");
-                    action.next_at = settled(action, now, waits);
-                    action.reason = failure.to_string();
-                    let at = action.next_at;
-                    job.wait(failure.to_string(), at);
-                })
-                .await?;
-                let lost = self.registrar.losses.fetch_add(1, Ordering::Relaxed) + 1;
-                if lost >= LOSSES { Err(Stop::Hold(failure)) } else { Ok(()) }
-            }
-            _ if hold::concerns_all(&failure) => {
-                self.change(work, picked, |job, kind| unsent(job, kind, "")).await?;
-                Err(Stop::Hold(failure))
-            }
-            Failure::Refused { errors, .. } => self.refused(work, picked, &failure, errors).await,
-            _ => self.refused(work, picked, &failure, &[]).await,
-        }
-    }
-
-    /// A batch is refused as a whole: who is named is mended or given up, the others go again without him.
-    async fn refused(
-        &mut self,
-        work: Work,
-        picked: &[usize],
-        failure: &Failure,
-        errors: &[ValidationError],
-    ) -> Result<(), Stop> {
-        let faults: Vec<Vec<&ValidationError>> = picked
-            .iter()
-            .enumerate()
-            .map(|(index, at)| {
-                let (index, key) = (index.to_string(), key(&self.jobs[*at]));
-                errors.iter().filter(|error| error.request_id == key || error.request_id == index).collect()
-            })
-            .collect();
-        let nobody_named = faults.iter().all(Vec::is_empty);
-        let mut changed = Vec::new();
-        for (at, own) in picked.iter().zip(faults) {
-            let job = &mut self.jobs[*at];
-            if own.is_empty() && picked.len() > 1 {
-                job.alone |= nobody_named;
-                work.kinds().iter().for_each(|kind| unsent(job, kind, ""));
-            } else if own.iter().any(|error| names_a_user(error)) && !job.ownerless {
-                job.ownerless = true;
-                work.kinds().iter().for_each(|kind| unsent(job, kind, ""));
-            } else {
-                let reason = if own.is_empty() { failure.to_string() } else { told(&own) };
-                for kind in work.kinds() {
-                    let action = job.action_mut(kind).expect("it was picked");
-                    action.state = ActionState::Failed;
-                    action.reason.clone_from(&reason);
-                    metrics::counter!(counters::ACTIONS, "kind" => *kind, "state" => "failed").increment(1);
-                }
-                job.halt = Some(Halt::Fail(format!("amoCRM: {reason}")));
-            }
-            changed.extend(work.kinds().iter().filter_map(|kind| job.action(kind).cloned()));
-        }
-        self.registrar.parts.store.keep_actions(&changed).await?;
-        Ok(())
-    }
-}
-
-/// Certainly not carried out: as if it had not been sent.
-fn unsent(job: &mut Job, kind: &str, reason: &str) {
-    let action = job.action_mut(kind).expect("it was picked");
-    action.state = ActionState::Waiting;
-    action.attempts -= 1;
-    reason.clone_into(&mut action.reason);
-}
-
-/// When the CRM may be asked about a request whose answer was lost: later and later.
-fn settled(action: &StoredAction, now: DateTime<Utc>, waits: Waits) -> DateTime<Utc> {
-    let soonest = now + waits.settle();
-    match waits.after(action.attempts.unsigned_abs(), now) {
-        Retry::At(at) if action.attempts > 1 => at.max(soonest),
-        _ => soonest,
-    }
-}
-
-fn names_a_user(error: &ValidationError) -> bool {
-    ["responsible_user_id", "created_by", "call_responsible"].iter().any(|field| error.path.ends_with(field))
-}
-
-fn told(errors: &[&ValidationError]) -> String {
-    let one = |error: &&ValidationError| format!("{}: {} ({})", error.path, error.detail, error.code);
-    errors.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-/// The `request_id` of a call's part in any request.
-fn key(job: &Job) -> String {
-    job.stored.id.clone()
-}
-
-/// `(request_id, id, contact id)` of everything that was made.
-fn ids(work: Work, body: &Value) -> Vec<(String, u64, Option<u64>)> {
-    let list = match work {
-        Work::Complex => {
-            let made = payload::created_complex(body).into_iter();
-            return made.map(|one| (one.request_id, one.lead, one.contact)).collect();
-        }
-        Work::Contact => "contacts",
-        Work::Lead => "leads",
-        Work::Note(_) => "notes",
-        Work::Task => "tasks",
-    };
-    payload::created(body, list).into_iter().map(|one| (one.request_id, one.id, Some(one.id))).collect()
-}
-
-/// The action with the card that it is sent to, for the question whether it happened.
-fn concrete(job: &Job, kind: &str) -> Option<Value> {
-    let card = |place: &Place| {
-        job.resolve(*place).map(|(target, id)| match target {
-            Target::Lead => Place::Lead(id),
-            Target::Contact => Place::Contact(id),
-            Target::Company => Place::Company(id),
-        })
-    };
-    let mut action = job.planned(kind)?.clone();
-    match &mut action {
-        Action::CreateContact { .. } => {}
-        Action::CreateLead { client: place, .. }
-        | Action::WriteCall { place, .. }
-        | Action::MakeTask { place, .. } => *place = card(place).unwrap_or(*place),
-    }
-    serde_json::to_value(action).ok()
-}
-
-fn new_contact(job: &Job) -> Option<NewContact> {
-    let Action::CreateContact { name, phone, responsible, created_at } = job.planned("contact")? else {
-        return None;
-    };
-    Some(NewContact {
-        request_id: key(job),
-        name: name.clone(),
-        responsible: responsible.filter(|_| !job.ownerless),
-        phones: vec![phone.clone()],
-        created_at: *created_at,
-        tags: Vec::new(),
-    })
-}
-
-fn new_lead(job: &Job) -> Option<NewLead> {
-    let Action::CreateLead { name, client, pipeline, status, responsible, created_at } =
-        job.planned("lead")?
-    else {
-        return None;
-    };
-    let card = job.resolve(*client);
-    let of = |target| card.filter(|(own, _)| *own == target).map(|(_, id)| id);
-    Some(NewLead {
-        request_id: key(job),
-        name: name.clone(),
-        pipeline: *pipeline,
-        status: *status,
-        responsible: responsible.filter(|_| !job.ownerless),
-        created_at: *created_at,
-        tags: Vec::new(),
-        contact: of(Target::Contact),
-        company: of(Target::Company),
-    })
-}
-
-/// The call of a job as amoCRM is told it.
-pub(super) fn new_call(job: &Job) -> Option<NewCall> {
-    let Action::WriteCall { place, note } = job.planned("call")? else { return None };
-    let CallNote {
-        inbound,
-        uniq,
-        phone,
-        duration,
-        status,
-        result,
-        user,
-        party,
-        responsible,
-        link,
-        source,
-        created_at,
-    } = note.clone();
-    Some(NewCall {
-        request_id: key(job),
-        entity_id: job.resolve(*place)?.1,
-        inbound,
-        uniq,
-        duration,
-        source,
-        phone,
-        link,
-        status: Some(status),
-        result,
-        user: user.filter(|_| !job.ownerless),
-        party,
-        responsible: responsible.filter(|_| !job.ownerless),
-        created_at,
-    })
-}
-
-fn new_task(job: &Job) -> Option<NewTask> {
-    let Action::MakeTask { place, text, task_type, responsible, complete_till } = job.planned("task")? else {
-        return None;
-    };
-    let (target, target_id) = job.resolve(*place)?;
-    Some(NewTask {
-        request_id: key(job),
-        text: text.clone(),
-        complete_till: *complete_till,
-        task_type: *task_type,
-        responsible: responsible.filter(|_| !job.ownerless),
-        target,
-        target_id,
-    })
 }
