@@ -9,6 +9,7 @@ mod actions;
 mod calls;
 mod cursors;
 mod directory;
+mod due;
 mod intake;
 mod leases;
 mod requests;
@@ -17,8 +18,9 @@ mod secrets;
 mod seen_rows;
 
 pub use actions::{ActionState, StoredAction};
-pub use calls::{Age, CallFilter, CallState, Put, StoredCall, Turn};
+pub use calls::{CallFilter, CallState, Put, StoredCall};
 pub use directory::DirectoryChanges;
+pub use due::{Age, Turn};
 pub use leases::Holder;
 pub use requests::StoredRequest;
 
