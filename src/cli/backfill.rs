@@ -3,40 +3,32 @@
 //! The calls are put into the store like the poller's; a running service delivers them. When none runs on this store,
 //! this command delivers them itself.
 
+mod delivery;
+mod dry_run;
+
 use std::{collections::BTreeMap, io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::{CliError, Global, block_on, calls::days, moment::moment};
 use crate::{
     edge::{
-        amocrm::Amocrm,
         clock,
-        directory::Directory,
         pbx_database::PbxDatabase,
         recordings::Library,
-        registrar::{self, Registrar},
-        status::Board,
         store::{CallState, Put, Store},
     },
-    logic::{
-        call::{self, Call, CallRows, Context},
-        phone::{Phone, Phones},
-        rules::plan::{Company, Facts, Plan, plan},
-    },
+    logic::call::{self, Call, CallRows, Context},
     settings::{Language, Settings},
     text::say,
 };
+use delivery::deliver;
+use dry_run::dry_run;
 
 /// A scan of a table without an index may take its time; a person is waiting and can stop it.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Calls that are looked after at a time; they are delivered in order.
-const MOST_WATCHED: usize = 2_000;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -183,143 +175,6 @@ async fn register(period: &Period<'_>) -> Result<Tally, CliError> {
     }
     deliver(settings, store, library, ids, &mut tally).await?;
     Ok(tally)
-}
-
-/// Delivers, or watches the running service deliver.
-async fn deliver(
-    settings: &Arc<Settings>,
-    store: Store,
-    library: Arc<Library>,
-    ids: Vec<String>,
-    tally: &mut Tally,
-) -> Result<(), CliError> {
-    let stop = CancellationToken::new();
-    let parts = parts(settings, store.clone(), library).await?;
-    let sync = tokio::spawn(Arc::clone(&parts.directory).run_sync(stop.clone()));
-    let wake = Arc::new(Notify::new());
-    let delivery = tokio::spawn(Registrar::new(parts).run(wake, stop.clone()));
-    let watched = watch(settings, &store, ids, tally).await;
-    stop.cancel();
-    let _ = tokio::join!(sync, delivery);
-    watched
-}
-
-async fn parts(
-    settings: &Arc<Settings>,
-    store: Store,
-    library: Arc<Library>,
-) -> Result<registrar::Parts, CliError> {
-    let board = Arc::new(Board::default());
-    let phones = Arc::new(Phones::new(&settings.numbers).map_err(CliError::usage)?);
-    let amocrm = match settings.amocrm.base_url.is_empty() {
-        true => None,
-        false => Some(Amocrm::new(&settings.amocrm, store.clone(), Arc::clone(&board))?),
-    };
-    let directory =
-        Directory::open(settings, store.clone(), amocrm.clone(), Arc::clone(&phones), Arc::clone(&board))
-            .await?;
-    Ok(registrar::Parts {
-        settings: Arc::clone(settings),
-        store,
-        amocrm,
-        directory,
-        library,
-        phones,
-        board,
-        language: settings.language(),
-    })
-}
-
-/// Until no call waits for the CRM any more, or a person stops it; the rest is delivered at the next start.
-async fn watch(
-    settings: &Settings,
-    store: &Store,
-    mut waiting: Vec<String>,
-    tally: &mut Tally,
-) -> Result<(), CliError> {
-    let bar = bar(settings.language(), "backfill.delivering", waiting.len());
-    let interrupt = tokio::signal::ctrl_c();
-    tokio::pin!(interrupt);
-    loop {
-        let looked_at = waiting.len().min(MOST_WATCHED);
-        let states = store.states_of(&waiting[..looked_at]).await?;
-        let mut why = String::new();
-        waiting.retain(|id| match states.get(id) {
-            Some((CallState::Waiting, reason)) => {
-                if why.is_empty() {
-                    why.clone_from(reason);
-                }
-                true
-            }
-            Some((state, _)) => {
-                *tally.states.entry(state.as_str()).or_default() += 1;
-                bar.inc(1);
-                false
-            }
-            None => true,
-        });
-        bar.set_message(why);
-        if waiting.is_empty() {
-            break;
-        }
-        tokio::select! {
-            _ = &mut interrupt => break,
-            () = tokio::time::sleep(Duration::from_millis(300)) => {}
-        }
-    }
-    if !waiting.is_empty() {
-        tally.states.insert(CallState::Waiting.as_str(), waiting.len());
-    }
-    bar.finish_and_clear();
-    Ok(())
-}
-
-/// What each call would do, as far as the directory knows the clients; touches nothing.
-async fn dry_run(period: &Period<'_>, json: bool) -> Result<ExitCode, CliError> {
-    let settings = &period.settings;
-    let database = period.database().await?;
-    let context = Context::from_settings(settings).map_err(CliError::usage)?;
-    let store = Store::open(&settings.store.url).await?;
-    let phones = Arc::new(Phones::new(&settings.numbers).map_err(CliError::usage)?);
-    let board = Arc::new(Board::default());
-    let directory = Directory::open(settings, store.clone(), None, Arc::clone(&phones), board).await?;
-    let language = settings.language();
-    let company = Company { settings, phones: &phones, active_users: None, language };
-    let mut count = 0;
-    for day in days(period.from, period.to) {
-        for Found { call, .. } in period.day(&database, &context, day).await? {
-            let phone = call.client.as_deref().and_then(Phone::from_canonical);
-            let client = phone.and_then(|phone| directory.find(&phone));
-            let facts = Facts { call: &call, key: &call.id, client: client.as_ref(), link: None };
-            let state = store.call(&call.id).await?.map(|known| known.state);
-            println!("{}", would(&call, state, &plan(&facts, &company), language, json));
-            count += 1;
-        }
-    }
-    if !json {
-        let n = count.to_string();
-        println!("{}", say(language, "backfill.would", &[("n", &n)]));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// One line of the dry run.
-fn would(call: &Call, state: Option<CallState>, plan: &Plan, language: Language, json: bool) -> String {
-    if json {
-        let state = state.map(CallState::as_str);
-        return json!({"id": call.id, "client": call.client, "state": state, "plan": plan}).to_string();
-    }
-    let what = match (state, &plan.skip) {
-        (Some(state), _) => say(language, &format!("state.{}", state.as_str()), &[]),
-        (None, Some(why)) => why.clone(),
-        (None, None) => plan
-            .actions
-            .iter()
-            .map(|planned| say(language, &format!("explain.{}", planned.action.kind()), &[]))
-            .collect::<Vec<_>>()
-            .join(" + "),
-    };
-    format!("{}  {}  {what}", call.id, call.client.as_deref().unwrap_or("–"))
 }
 
 fn print_tally(settings: &Settings, tally: &Tally, json: bool) {
