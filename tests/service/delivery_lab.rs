@@ -111,7 +111,18 @@ impl Lab {
     }
 
     /// Starts with these settings; returns when the directory is complete.
-    pub(crate) async fn with(store: &Store, sandbox: Handle, mut settings: Settings) -> Self {
+    pub(crate) async fn with(store: &Store, sandbox: Handle, settings: Settings) -> Self {
+        let hurry = Waits { settle: Duration::from_secs(1), first: Duration::from_secs(1) };
+        Self::with_waits(store, sandbox, settings, hurry).await
+    }
+
+    /// The same, in another hurry.
+    pub(crate) async fn with_waits(
+        store: &Store,
+        sandbox: Handle,
+        mut settings: Settings,
+        waits: Waits,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         settings.recordings.source = folder.path().join("wav");
         settings.recordings.mp3_folder = folder.path().join("mp3");
@@ -140,8 +151,7 @@ impl Lab {
             board,
             language: Language::En,
         };
-        let hurry = Waits { settle: Duration::from_secs(1), first: Duration::from_secs(1) };
-        let registrar = Registrar::with_waits(parts, hurry);
+        let registrar = Registrar::with_waits(parts, waits);
         let tasks = vec![
             tokio::spawn(Arc::clone(&directory).run_sync(stop.clone())),
             tokio::spawn(registrar.run(Arc::clone(&wake), stop.clone())),
@@ -201,6 +211,12 @@ impl Lab {
     /// A call by its id.
     pub(crate) async fn stored(&self, id: &str) -> StoredCall {
         self.store.call(id).await.unwrap().expect("it was put")
+    }
+
+    /// Ends everything but the sandbox in the middle of its work.
+    pub(crate) fn kill(self) -> Handle {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.sandbox
     }
 
     /// Stops everything but the sandbox.

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use perezvon::{
     edge::store::{ActionState, CallFilter, CallState, Put},
-    logic::call::{Call, Direction, Outcome},
+    logic::{
+        call::{Call, Direction, Outcome},
+        retry::Waits,
+    },
     sandbox::amocrm::{Edit, Fault, Kind, Rule, Toggles, When},
 };
 
@@ -232,6 +235,33 @@ async fn a_lead_whose_answer_was_lost_is_found_though_somebody_closed_it() {
         lab.all(CallState::Registered, 1).await;
         assert_eq!((lab.sandbox.contacts().len(), lab.sandbox.leads().len()), (1, 1), "{}", fresh.engine);
         assert_eq!(lab.sandbox.calls()[0].entity_id, lead);
+        lab.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_request_may_still_run_other_calls_of_the_number_make_nothing() {
+    for fresh in stores().await {
+        let sandbox = sandbox().await;
+        let settings = settings_for(&sandbox);
+        let waits = Waits { settle: Duration::from_secs(6), first: Duration::from_secs(1) };
+        let slow = Fault::Delay(Duration::from_secs(3));
+        sandbox.faults().set(Rule::new("/api/v4/leads/complex", slow, When::Next(1)).only("POST"));
+        let lab = Lab::with_waits(&fresh.store, sandbox, settings.clone(), waits).await;
+        let (first, second) = (
+            call(1, &number(1), Outcome::Missed, just_now()),
+            call(2, &number(1), Outcome::Missed, just_now()),
+        );
+        lab.put(&first).await;
+        lab.until("the request runs", || async { lab.sandbox.faults().rules()[0].struck == 1 }).await;
+        let lab = Lab::with_waits(&fresh.store, lab.kill(), settings, waits).await;
+        let lost = || async { lab.stored(&first.id).await.reason.contains("was lost") };
+        lab.until("the first call waits for what became of it", lost).await;
+        lab.put(&second).await;
+        lab.all(CallState::Registered, 2).await;
+        let cards = (lab.sandbox.contacts().len(), lab.sandbox.leads().len());
+        assert_eq!(cards, (1, 1), "{}", fresh.engine);
+        assert_eq!((lab.sandbox.calls().len(), lab.sandbox.tasks().len()), (2, 2), "{}", fresh.engine);
         lab.stop().await;
     }
 }
