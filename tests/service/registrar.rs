@@ -70,13 +70,16 @@ async fn a_missed_call_makes_a_task_for_the_owner() {
 async fn two_calls_of_one_number_at_once_make_one_contact_and_one_lead() {
     for fresh in stores().await {
         let lab = Lab::start(&fresh.store).await;
+        // Long enough for both lanes to find nobody in the CRM.
+        let slow = Fault::Delay(Duration::from_millis(300));
+        lab.sandbox.faults().set(Rule::new("/api/v4/*", slow, When::Always));
         let ended = just_now();
+        let old = call(9, &number(7), Outcome::Talked, ended - TimeDelta::days(1));
+        lab.store.put_call(&old, &rows(&old)).await.unwrap();
         for serial in 0..4 {
             let one = call(serial, &number(7), Outcome::Missed, ended);
             lab.put(&one).await;
         }
-        let old = call(9, &number(7), Outcome::Talked, ended - TimeDelta::days(1));
-        lab.put(&old).await;
         lab.all(CallState::Registered, 5).await;
         assert_eq!(lab.sandbox.contacts().len(), 1, "{}", fresh.engine);
         assert_eq!(lab.sandbox.leads().len(), 1, "{}", fresh.engine);
