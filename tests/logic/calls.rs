@@ -12,7 +12,7 @@ use std::{
 
 use perezvon::{
     logic::call::{
-        Call, CallRows, CdrRow, Context, Direction, LostAfter, MissedAt, Outcome, RecordingState, fold, group,
+        Call, CallRows, Context, Direction, LostAfter, MissedAt, Outcome, RecordingState, fold, group,
     },
     settings::{Employee, Settings, Trunk},
 };
@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 /// What a person saw.
 #[derive(Debug, Deserialize)]
-struct Truth {
+pub(super) struct Truth {
     direction: Direction,
     client: String,
     did: Option<String>,
@@ -38,32 +38,32 @@ struct Truth {
 }
 
 #[derive(Debug, Deserialize)]
-struct TruthTalk {
+pub(super) struct TruthTalk {
     who: String,
     seconds: u32,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(untagged)]
-enum CdrAlone {
+pub(super) enum CdrAlone {
     Slack(u32),
     Tells(bool),
 }
 
 #[derive(Debug, Deserialize)]
-struct Fixture {
-    truth: Truth,
+pub(super) struct Fixture {
+    pub(super) truth: Truth,
     /// Composed calls: seconds that CDR alone may be off, or `false` where it can't tell the call.
     cdr_alone: Option<CdrAlone>,
     #[serde(flatten)]
-    rows: CallRows,
+    pub(super) rows: CallRows,
 }
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     Context::from_settings(&Settings::default()).unwrap()
 }
 
-fn fixtures() -> Vec<(PathBuf, Fixture)> {
+pub(super) fn fixtures() -> Vec<(PathBuf, Fixture)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls");
     let mut found = Vec::new();
     for pbx in fs::read_dir(folder).unwrap() {
@@ -86,7 +86,7 @@ fn plus(number: &str) -> String {
 }
 
 /// What the call must have in common with the truth, as faults; `slack` in seconds.
-fn faults(call: &Call, truth: &Truth, slack: u32) -> Vec<String> {
+pub(super) fn faults(call: &Call, truth: &Truth, slack: u32) -> Vec<String> {
     let mut faults = Vec::new();
     let mut check = |what: &str, got: String, want: String| {
         if got != want {
@@ -175,7 +175,7 @@ fn disorder(call: &Call) -> Vec<String> {
 }
 
 /// The same company with its employees and trunk written down, and its zone, maybe the wrong one.
-fn told_context(zone: chrono_tz::Tz) -> Context {
+pub(super) fn told_context(zone: chrono_tz::Tz) -> Context {
     let mut settings = Settings::default();
     for extension in ["101", "102", "103", "105"] {
         settings.employees.insert(extension.to_owned(), Employee { user: 1, name: String::new() });
@@ -186,17 +186,17 @@ fn told_context(zone: chrono_tz::Tz) -> Context {
     Context::from_settings(&settings).unwrap()
 }
 
-fn only_call(rows: CallRows) -> Call {
+pub(super) fn only_call(rows: CallRows) -> Call {
     call_in(rows, &context())
 }
 
-fn call_in(rows: CallRows, context: &Context) -> Call {
+pub(super) fn call_in(rows: CallRows, context: &Context) -> Call {
     let groups = group(rows);
     assert_eq!(groups.len(), 1, "one call");
     fold(&groups[0], context).expect("a call")
 }
 
-fn report(faults: Vec<String>) {
+pub(super) fn report(faults: Vec<String>) {
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -233,7 +233,7 @@ fn every_call_comes_out_as_reviewed() {
 /// What CDR alone can't tell: whole seconds of each talk where the second leg began on an answered channel
 /// (its `billsec` counts the ringing, and the transfer being dialled counts with the first), and a click-to-call that
 /// was not picked up, of which no row is written at all.
-fn by_cdr_alone(name: &str, fixture: &Fixture) -> Option<u32> {
+pub(super) fn by_cdr_alone(name: &str, fixture: &Fixture) -> Option<u32> {
     match fixture.cdr_alone {
         Some(CdrAlone::Slack(slack)) => return Some(slack),
         Some(CdrAlone::Tells(tells)) => return tells.then_some(2),
@@ -314,111 +314,4 @@ fn cel_without_extra_tells_by_peers() {
             assert!(faults(&only_call(rows), &fixture.truth, 2).is_empty(), "{}", path.display());
         }
     }
-}
-
-/// What another `cdr.conf`, another writer or an older table makes of the same calls.
-fn variants() -> Vec<(&'static str, fn(&mut CallRows))> {
-    vec![
-        ("CDR in a late batch", |rows| rows.cdr.clear()),
-        ("canceldispositionenabled, congestion", |rows| {
-            for row in &mut rows.cdr {
-                match row.disposition.as_str() {
-                    "NO ANSWER" => "CANCEL",
-                    "FAILED" => "CONGESTION",
-                    other => other,
-                }
-                .to_owned()
-                .clone_into(&mut row.disposition);
-            }
-        }),
-        ("endbeforehexten=no", |rows| with_last_row(rows, "s", "macro-hangupcall", "Hangup", "ANSWERED")),
-        ("an h extension", |rows| with_last_row(rows, "h", "from-internal", "UserEvent", "ANSWERED")),
-        ("linkedids only in CEL", |rows| rows.cdr.iter_mut().for_each(|row| row.linkedid.clear())),
-        ("a CEL table without ids", |rows| rows.cel.iter_mut().for_each(|row| row.id = 0)),
-        ("systemname", |rows| {
-            let named = |id: &str| if id.is_empty() { String::new() } else { format!("pbx-1-{id}") };
-            for row in &mut rows.cdr {
-                (row.uniqueid, row.linkedid) = (named(&row.uniqueid), named(&row.linkedid));
-            }
-            for row in &mut rows.cel {
-                (row.uniqueid, row.linkedid) = (named(&row.uniqueid), named(&row.linkedid));
-                row.extra = row.extra.replace("uniqueid\":\"1", "uniqueid\":\"pbx-1-1");
-            }
-        }),
-        ("written in UTC", |rows| {
-            rows.cdr.iter_mut().for_each(|row| row.calldate = three_hours_less(&row.calldate));
-            rows.cel.iter_mut().for_each(|row| row.eventtime = three_hours_less(&row.eventtime));
-        }),
-    ]
-}
-
-/// Only the CDR names the extension that forwarded without a Local pair; only ids order the rows of one second, which
-/// tell a transfer by digits from one by REFER where CEL hears no digits.
-fn untold(what: &str, path: &Path) -> bool {
-    let path = path.to_string_lossy();
-    (what == "CDR in a late batch" && path.ends_with("freepbx-17/forward_external.json"))
-        || (what == "a CEL table without ids"
-            && ["asterisk-16/blind_transfer_dtmf.json", "blind_transfer_external_dtmf_16.json"]
-                .iter()
-                .any(|name| path.ends_with(name)))
-}
-
-fn with_last_row(rows: &mut CallRows, dst: &str, dcontext: &str, lastapp: &str, disposition: &str) {
-    let Some(first) = rows.cdr.first().cloned() else { return };
-    let end = |row: &CdrRow| wall(&row.calldate) + chrono::TimeDelta::seconds(row.duration);
-    let own = rows.cdr.iter().filter(|row| row.uniqueid == first.uniqueid);
-    let last = own.map(end).max().unwrap();
-    rows.cdr.push(CdrRow {
-        calldate: last.to_string(),
-        dst: dst.to_owned(),
-        dcontext: dcontext.to_owned(),
-        lastapp: lastapp.to_owned(),
-        disposition: disposition.to_owned(),
-        dstchannel: String::new(),
-        lastdata: String::new(),
-        duration: 0,
-        billsec: 0,
-        sequence: Some(9999),
-        ..first
-    });
-}
-
-fn wall(time: &str) -> chrono::NaiveDateTime {
-    chrono::NaiveDateTime::parse_from_str(time, "%Y-%m-%d %H:%M:%S%.f").unwrap()
-}
-
-fn three_hours_less(time: &str) -> String {
-    (wall(time) - chrono::TimeDelta::hours(3)).to_string()
-}
-
-#[test]
-fn other_settings_of_the_pbx_tell_the_same_call() {
-    let mut all = Vec::new();
-    for (what, change) in variants() {
-        for (path, fixture) in fixtures() {
-            let file = path.file_stem().unwrap().to_string_lossy().into_owned();
-            if untold(what, &path) {
-                continue;
-            }
-            let by_cdr = by_cdr_alone(&file, &fixture);
-            let mut full = fixture.rows.clone();
-            let told = only_call(full.clone());
-            change(&mut full);
-            for context in [context(), told_context(chrono_tz::Europe::Moscow)] {
-                let call = call_in(full.clone(), &context);
-                let mut found = faults(&call, &fixture.truth, 2);
-                let moved = (call.started_at - told.started_at).num_seconds().abs();
-                found.extend((moved > 1).then(|| format!("moved by {moved} s")));
-                all.extend(found.into_iter().map(|fault| format!("{what}: {}: {fault}", path.display())));
-            }
-            let Some(slack) = by_cdr.filter(|_| !full.cdr.is_empty()) else { continue };
-            let alone = CallRows { cel: Vec::new(), ..full };
-            let alone: Vec<Call> = group(alone).iter().filter_map(|rows| fold(rows, &context())).collect();
-            assert_eq!(alone.len(), 1, "{what}, alone: {}: {alone:?}", path.display());
-            let alone = &alone[0];
-            let found = faults(alone, &fixture.truth, slack);
-            all.extend(found.into_iter().map(|fault| format!("{what}, alone: {}: {fault}", path.display())));
-        }
-    }
-    report(all);
 }

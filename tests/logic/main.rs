@@ -5,6 +5,7 @@
 mod calls;
 mod dialogues;
 mod directory;
+mod elsewhere;
 mod phones;
 mod plans;
 mod properties;

@@ -97,7 +97,8 @@ impl Clock {
             zone.filter(|zone| anchors.iter().all(|(at, offset)| zone_offset(zone, *at) == *offset));
         let zone = if anchors.is_empty() { zone } else { believed };
         if zone.is_none() {
-            anchors.extend(ends(rows, &anchors));
+            let changes: Vec<_> = ends(rows, &anchors).into_iter().chain(gaps(rows, &anchors)).collect();
+            anchors.extend(changes);
             anchors.sort_unstable();
             anchors.dedup();
         }
@@ -178,18 +179,20 @@ fn anchor(uniqueid: &str, written: &str) -> Option<(i64, i64)> {
     plausible.then_some((at, offset))
 }
 
-/// Where a channel's only leg ended by its duration, against the wall clock of its end event: the clocks were
+/// Where a channel's last leg ended by its duration, against the wall clock of its end event: the clocks were
 /// changed between.
 fn ends(rows: &CallRows, anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
     let ended = rows.cel.iter().filter(|row| row.eventtype == "CHAN_END");
     let changed = ended.filter_map(|row| {
-        let mut legs = rows.cdr.iter().filter(|leg| leg.uniqueid == row.uniqueid);
-        let leg = legs.next().filter(|_| legs.next().is_none())?;
-        let end = epoch(&row.uniqueid)? + leg.duration.clamp(0, 86_400);
-        let Written::Wall(wall) = Written::parse(&row.eventtime)? else {
+        let legs = rows.cdr.iter().filter(|leg| leg.uniqueid == row.uniqueid);
+        let leg = legs.max_by_key(|leg| (leg.sequence, &leg.calldate))?;
+        let (Written::Wall(wall), Written::Wall(start)) =
+            (Written::parse(&row.eventtime)?, Written::parse(&leg.calldate)?)
+        else {
             return None;
         };
         let (_, before) = anchors.first()?;
+        let end = start.and_utc().timestamp() - before + leg.duration.clamp(0, 86_400);
         let change = wall.and_utc().timestamp() - end - before;
         let hour = change.signum() * HOUR;
         ((change - hour).abs() <= 5 && hour != 0).then_some((end - 1, before + hour))
@@ -197,9 +200,33 @@ fn ends(rows: &CallRows, anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
     changed.collect()
 }
 
+/// Where a channel's next leg begins an hour off the end of the one before: the clocks were changed between.
+fn gaps(rows: &CallRows, anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let Some((_, before)) = anchors.first() else {
+        return Vec::new();
+    };
+    let mut legs: Vec<&CdrRow> = rows.cdr.iter().filter(|leg| leg.sequence.is_some()).collect();
+    legs.sort_by_key(|leg| (&leg.uniqueid, leg.sequence));
+    let pairs = legs.windows(2).filter(|pair| pair[0].uniqueid == pair[1].uniqueid);
+    let changed = pairs.filter_map(|pair| {
+        let (Written::Wall(one), Written::Wall(next)) =
+            (Written::parse(&pair[0].calldate)?, Written::parse(&pair[1].calldate)?)
+        else {
+            return None;
+        };
+        let end = one.and_utc().timestamp() + pair[0].duration.clamp(0, 86_400);
+        let change = next.and_utc().timestamp() - end;
+        let hour = change.signum() * HOUR;
+        (hour != 0 && (change - hour).abs() <= 2).then_some((end - before - 1, before + hour))
+    });
+    changed.collect()
+}
+
 fn first_legs(cdr: &[CdrRow]) -> Vec<&CdrRow> {
     let mut first: Vec<&CdrRow> = cdr.iter().filter(|row| !row.uniqueid.is_empty()).collect();
-    first.sort_by(|left, right| (&left.uniqueid, &left.calldate).cmp(&(&right.uniqueid, &right.calldate)));
+    // By the wall clock a later leg may seem the earlier one, where the clocks went back between.
+    let order = |row: &CdrRow| (row.uniqueid.clone(), row.sequence, row.calldate.clone());
+    first.sort_by_cached_key(|row| order(row));
     first.dedup_by(|later, earlier| later.uniqueid == earlier.uniqueid);
     first
 }
