@@ -151,7 +151,7 @@ impl Eye<'_> {
         let known = self.app.directory.find(&phone);
         Client {
             phone: readable(phone.as_str()),
-            name: known.as_ref().map(|known| known.name.clone()).unwrap_or_default(),
+            name: known.as_ref().map(|known| named(&known.name, &phone)).unwrap_or_default(),
             link: known.as_ref().and_then(|known| self.card(known)).unwrap_or_default(),
         }
     }
@@ -266,6 +266,14 @@ pub(super) fn word_of<T: Serialize>(value: &T) -> String {
         .unwrap_or_default()
 }
 
+/// A card's name; none when it only repeats the number, as of cards that we made for callers not known.
+fn named(name: &str, phone: &Phone) -> String {
+    let is_number = name.chars().all(|sign| sign.is_ascii_digit() || "+-() ".contains(sign));
+    let digits = || name.chars().filter(char::is_ascii_digit);
+    let repeats = is_number && digits().eq(phone.as_str().chars().filter(char::is_ascii_digit));
+    if repeats { String::new() } else { name.to_owned() }
+}
+
 /// `2:05`, `1:02:03`.
 pub(super) fn clock_span(seconds: i64) -> String {
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
@@ -285,6 +293,14 @@ pub(super) fn readable(number: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_the_number_is_no_name() {
+        let phone = Phone::from_canonical("+79161234567").unwrap();
+        assert_eq!(named("+7 (916) 123-45-67", &phone), "");
+        assert_eq!(named("Анна 79161234567", &phone), "Анна 79161234567");
+        assert_eq!(named("+79160000000", &phone), "+79160000000");
+    }
 
     #[test]
     fn spans_and_numbers_are_readable() {
