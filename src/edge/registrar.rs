@@ -187,6 +187,8 @@ impl Registrar {
                         self.say_ready();
                         self.wake_lanes();
                     }
+                    // A renewal writes, as a full disk lets nobody do.
+                    self.store_works();
                     LEASE_RENEWAL
                 }
                 Ok(false) => {

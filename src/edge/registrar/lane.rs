@@ -125,10 +125,7 @@ impl Registrar {
         };
         self.end_probe();
         match ended {
-            Ok(pause) => {
-                self.store_works();
-                pause
-            }
+            Ok(pause) => pause,
             Err(Stop::Store(error)) => self.store_failed(&error),
             Err(Stop::LeaseLost | Stop::Hold(_)) => Duration::from_millis(500),
         }
