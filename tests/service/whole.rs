@@ -101,7 +101,7 @@ impl Whole {
         let file = self.settings.recordings.source.join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, wav(seconds)).unwrap();
-        let closed = SystemTime::now() - Duration::from_secs(60);
+        let closed = SystemTime::from(clock::now()) - Duration::from_secs(60);
         fs::File::options().write(true).open(&file).unwrap().set_modified(closed).unwrap();
         file
     }
