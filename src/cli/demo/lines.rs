@@ -107,12 +107,12 @@ impl LineBoard {
     }
 
     fn route(&self, told: &Told) -> String {
-        let nobody = say(self.language, "demo.unknown", &[]);
         let responsible = self.names.get(&told.responsible).map_or("", String::as_str);
-        match (told.name.as_str(), told.exten.as_str()) {
-            ("", _) => nobody,
-            (name, "") => format!("{name}; {responsible}"),
-            (name, exten) => format!("{name}; {responsible}, {exten}"),
+        match (told.status.as_str(), told.name.as_str(), told.exten.as_str()) {
+            ("found", name, "") => format!("{name}; {responsible}"),
+            ("found", name, exten) => format!("{name}; {responsible}, {exten}"),
+            ("unknown", ..) => say(self.language, "demo.unknown", &[]),
+            (status, ..) => say(self.language, "demo.no_answer", &[("status", status)]),
         }
     }
 
