@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::{Failure, Hold};
 use crate::logic::crm::{
-    pace::{Pace, Wait},
+    pace::{Pace, Ticket, Wait},
     request::Urgency,
 };
 
@@ -44,8 +44,22 @@ impl Drop for Place<'_> {
     }
 }
 
+/// Leave to send one request; dropped when its answer is there, or nobody waits for it.
+pub(super) struct Passage<'a> {
+    gate: &'a Gate,
+    ticket: Ticket,
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        let now = self.gate.now();
+        self.gate.state().pace.landed(self.ticket, now);
+        self.gate.moved.notify_waiters();
+    }
+}
+
 enum Turn {
-    Go,
+    Go(Ticket),
     Later(Option<Duration>),
     Refused(Failure),
 }
@@ -57,13 +71,13 @@ impl Gate {
     }
 
     /// Waits for its turn. Fails at once while a block or a long pause lasts.
-    pub(super) async fn pass(&self, urgency: Urgency) -> Result<(), Failure> {
+    pub(super) async fn pass(&self, urgency: Urgency) -> Result<Passage<'_>, Failure> {
         let place = self.stand_in_line(urgency);
         loop {
             let mut moved = pin!(self.moved.notified());
             moved.as_mut().enable();
             match self.turn(place.key) {
-                Turn::Go => return Ok(()),
+                Turn::Go(ticket) => return Ok(Passage { gate: self, ticket }),
                 Turn::Refused(failure) => return Err(failure),
                 Turn::Later(None) => moved.await,
                 // A timeout is the usual end of this wait: then it is our turn.
@@ -114,7 +128,7 @@ impl Gate {
             return Turn::Later(None);
         }
         match state.pace.take(now, key.0) {
-            Ok(()) => Turn::Go,
+            Ok(ticket) => Turn::Go(ticket),
             Err(Wait::Silenced(until)) => Turn::Refused(Failure::Blocked { after: until - now }),
             Err(Wait::Stalled(until)) if until - now > WORTH_WAITING => {
                 Turn::Refused(Failure::TryAgain { after: until - now, why: Hold::RateLimit })
@@ -143,13 +157,13 @@ mod tests {
     #[tokio::test]
     async fn a_ringing_phone_overtakes_everybody_in_line() {
         let gate = Arc::new(Gate::new(1.0));
-        gate.pass(Urgency::Background).await.unwrap();
+        drop(gate.pass(Urgency::Background).await.unwrap());
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
         for urgency in [Urgency::Background, Urgency::Live, Urgency::Ringing] {
             let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
             tasks.push(tokio::spawn(async move {
-                gate.pass(urgency).await.unwrap();
+                drop(gate.pass(urgency).await.unwrap());
                 order.lock().unwrap().push(urgency);
             }));
             tokio::task::yield_now().await;
@@ -165,10 +179,14 @@ mod tests {
     async fn who_gives_up_waiting_holds_nobody_back() {
         let gate = Gate::new(10.0);
         for _ in 0..10 {
-            gate.pass(Urgency::Ringing).await.unwrap();
+            drop(gate.pass(Urgency::Ringing).await.unwrap());
         }
         assert!(tokio::time::timeout(Duration::from_millis(5), gate.pass(Urgency::Ringing)).await.is_err());
-        tokio::time::timeout(Duration::from_secs(3), gate.pass(Urgency::Background)).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(3), gate.pass(Urgency::Background))
+            .await
+            .unwrap()
+            .map(drop)
+            .unwrap();
     }
 
     #[tokio::test]

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Failure, Hold, SOON, gate::Gate};
+use super::{
+    Failure, Hold, SOON,
+    gate::{Gate, Passage},
+};
 use crate::{
     logic::crm::{
         answer::{self, Answer, Verdict},
@@ -79,7 +82,7 @@ impl Wire {
         token: &Secret,
         urgency: Urgency,
     ) -> Result<(u16, Verdict), Failure> {
-        self.wait(urgency).await?;
+        let passage = self.wait(urgency).await?;
         let mut builder = self
             .client
             .request(method(request.method), format!("{}{}", self.host.base(), request.path))
@@ -90,6 +93,7 @@ impl Wire {
         }
         let began = Instant::now();
         let answered = answered(builder).await;
+        drop(passage);
         let status = answered.as_ref().map_or(0, |answered| answered.status);
         measure(request.method, &request.path, status, began.elapsed());
         let answered = answered.map_err(|error| lost(request.method, &error))?;
@@ -108,17 +112,18 @@ impl Wire {
     /// `POST /oauth2/access_token`. Goes before everything else: nothing can be sent without it.
     pub(super) async fn post_grant(&self, body: &Value) -> Result<GrantAnswer, Failure> {
         const PATH: &str = "/oauth2/access_token";
-        self.wait(Urgency::Ringing).await?;
+        let passage = self.wait(Urgency::Ringing).await?;
         let builder = self.client.post(format!("{}{PATH}", self.host.base())).timeout(GRANT).json(body);
         let began = Instant::now();
         let answered = answered(builder).await;
+        drop(passage);
         let status = answered.as_ref().map_or(0, |answered| answered.status);
         measure(Method::Post, PATH, status, began.elapsed());
         let answered = answered.map_err(|error| lost(Method::Post, &error))?;
         Ok(GrantAnswer { status, body: answered.body })
     }
 
-    async fn wait(&self, urgency: Urgency) -> Result<(), Failure> {
+    async fn wait(&self, urgency: Urgency) -> Result<Passage<'_>, Failure> {
         let began = Instant::now();
         let passed = self.gate.pass(urgency).await;
         metrics::histogram!("perezvon_amocrm_wait_seconds", "urgency" => word(urgency))

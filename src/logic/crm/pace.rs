@@ -3,8 +3,11 @@
 //! amoCRM counts requests a second over all of an integration and, when that is overdone, blocks the address.
 //! So everything that is sent passes one [`Pace`]: at most so many in any window of a second, the last places of
 //! each window kept for those in a hurry, all of them stalled by one 429. Times are spans since any fixed start.
+//!
+//! The server counts when a request arrives, which is between its sending and its answer. So a place is free again a
+//! window after the answer: however uneven the way there, no window at the server holds more than the limit.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use super::request::Urgency;
 
@@ -15,6 +18,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// prolongs it.
 const FIRST_SILENCE: Duration = Duration::from_secs(300);
 const LONGEST_SILENCE: Duration = Duration::from_secs(2 * 3600);
+
+/// By when a request that got no answer has arrived, as far as its place is concerned: a server that hangs must not
+/// keep ringing phones from being asked about.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// A place in the window; given back by [`Pace::landed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(u64);
 
 /// Why nothing may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +43,9 @@ pub enum Wait {
 pub struct Pace {
     places: usize,
     window: Duration,
-    sent: VecDeque<Duration>,
+    /// Requests that count, and by when each has arrived.
+    under_way: Vec<(Ticket, Duration)>,
+    tickets: u64,
     stalled_until: Duration,
     pauses: u32,
     silent_until: Duration,
@@ -48,7 +61,8 @@ impl Pace {
         Self {
             places,
             window: Duration::from_secs_f64(places as f64 / per_second),
-            sent: VecDeque::with_capacity(places),
+            under_way: Vec::with_capacity(places),
+            tickets: 0,
             stalled_until: Duration::ZERO,
             pauses: 0,
             silent_until: Duration::ZERO,
@@ -57,23 +71,30 @@ impl Pace {
     }
 
     /// Takes a place for a request that is sent now, or says until when to wait.
-    pub fn take(&mut self, now: Duration, urgency: Urgency) -> Result<(), Wait> {
+    pub fn take(&mut self, now: Duration, urgency: Urgency) -> Result<Ticket, Wait> {
         if now < self.silent_until {
             return Err(Wait::Silenced(self.silent_until));
         }
         if now < self.stalled_until {
             return Err(Wait::Stalled(self.stalled_until));
         }
-        while self.sent.front().is_some_and(|sent| *sent + self.window <= now) {
-            self.sent.pop_front();
-        }
+        self.under_way.retain(|(_, arrived)| *arrived + self.window > now);
         let places = self.places_for(urgency);
-        if self.sent.len() >= places {
-            let leaves = self.sent[self.sent.len() - places];
-            return Err(Wait::Window(leaves + self.window));
+        if self.under_way.len() >= places {
+            let mut arrivals: Vec<Duration> = self.under_way.iter().map(|(_, arrived)| *arrived).collect();
+            arrivals.sort_unstable();
+            return Err(Wait::Window(arrivals[arrivals.len() - places] + self.window));
         }
-        self.sent.push_back(now);
-        Ok(())
+        self.tickets += 1;
+        self.under_way.push((Ticket(self.tickets), now + UNDER_WAY));
+        Ok(Ticket(self.tickets))
+    }
+
+    /// The answer came, or nobody waits for it any more.
+    pub fn landed(&mut self, ticket: Ticket, now: Duration) {
+        for (_, arrived) in self.under_way.iter_mut().filter(|(its, _)| *its == ticket) {
+            *arrived = now.min(*arrived);
+        }
     }
 
     /// A third of the window is kept for calls, people and ringing phones, its last place for the latter.
@@ -128,7 +149,10 @@ mod tests {
         let mut now = ms(10_000);
         while sent.len() < 100 {
             match pace.take(now, Urgency::Ringing) {
-                Ok(()) => sent.push(now),
+                Ok(ticket) => {
+                    pace.landed(ticket, now);
+                    sent.push(now);
+                }
                 Err(Wait::Window(until)) => {
                     assert!(until > now);
                     now = until;
@@ -145,20 +169,33 @@ mod tests {
     #[test]
     fn a_ringing_phone_finds_places_that_a_sync_cannot_take() {
         let mut pace = Pace::new(6.0);
-        let background = (0..10).filter(|_| pace.take(ms(5000), Urgency::Background).is_ok()).count();
+        let mut sent = |at, urgency| pace.take(ms(at), urgency).map(|ticket| pace.landed(ticket, ms(at)));
+        let background = (0..10).filter(|_| sent(5000, Urgency::Background).is_ok()).count();
         assert_eq!(background, 4);
-        let live = (0..10).filter(|_| pace.take(ms(5000), Urgency::Live).is_ok()).count();
+        let live = (0..10).filter(|_| sent(5000, Urgency::Live).is_ok()).count();
         assert_eq!(live, 1);
-        assert_eq!(pace.take(ms(5001), Urgency::Ringing), Ok(()));
-        assert_eq!(pace.take(ms(5001), Urgency::Ringing), Err(Wait::Window(ms(6000))));
+        assert_eq!(sent(5001, Urgency::Ringing), Ok(()));
+        assert_eq!(sent(5001, Urgency::Ringing), Err(Wait::Window(ms(6000))));
     }
 
     #[test]
     fn one_request_in_two_seconds_is_a_pace_too() {
         let mut pace = Pace::new(0.5);
-        assert_eq!(pace.take(ms(0), Urgency::Background), Ok(()));
+        let ticket = pace.take(ms(0), Urgency::Background).unwrap();
+        pace.landed(ticket, ms(0));
         assert_eq!(pace.take(ms(100), Urgency::Ringing), Err(Wait::Window(ms(2000))));
-        assert_eq!(pace.take(ms(2000), Urgency::Background), Ok(()));
+        assert!(pace.take(ms(2000), Urgency::Background).is_ok());
+    }
+
+    #[test]
+    fn a_place_is_free_a_window_after_the_answer() {
+        let mut pace = Pace::new(1.0);
+        let ticket = pace.take(ms(0), Urgency::Live).unwrap();
+        pace.landed(ticket, ms(400));
+        assert_eq!(pace.take(ms(1000), Urgency::Live), Err(Wait::Window(ms(1400))));
+        assert!(pace.take(ms(1400), Urgency::Live).is_ok());
+        assert_eq!(pace.take(ms(1500), Urgency::Ringing), Err(Wait::Window(ms(3400))), "no answer yet");
+        assert!(pace.take(ms(3400), Urgency::Ringing).is_ok(), "a server that hangs blocks nobody for good");
     }
 
     #[test]
@@ -166,7 +203,7 @@ mod tests {
         let mut pace = Pace::new(6.0);
         pace.stall(ms(0), None);
         assert_eq!(pace.take(ms(999), Urgency::Ringing), Err(Wait::Stalled(ms(1000))));
-        assert_eq!(pace.take(ms(1000), Urgency::Ringing), Ok(()));
+        assert!(pace.take(ms(1000), Urgency::Ringing).is_ok());
         assert_eq!(pace.stall(ms(1000), None), ms(2000));
         assert_eq!(pace.stall(ms(3000), Some(ms(300_000))), ms(300_000));
         assert_eq!(pace.take(ms(300_000), Urgency::Ringing), Err(Wait::Stalled(ms(303_000))));
@@ -179,7 +216,7 @@ mod tests {
         let mut pace = Pace::new(6.0);
         assert_eq!(pace.silence(ms(0)), ms(300_000));
         assert_eq!(pace.take(ms(1000), Urgency::Ringing), Err(Wait::Silenced(ms(300_000))));
-        assert_eq!(pace.take(ms(300_000), Urgency::Ringing), Ok(()));
+        assert!(pace.take(ms(300_000), Urgency::Ringing).is_ok());
         assert_eq!(pace.silence(ms(300_000)), ms(600_000));
         for _ in 0..9 {
             pace.silence(ms(900_000));
