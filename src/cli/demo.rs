@@ -144,7 +144,7 @@ async fn listen(port: u16) -> std::io::Result<TcpListener> {
 /// What an admin would write, with the sandbox in amoCRM's place.
 fn demo_settings(folder: &Path, crm: &Handle, sockets: &Sockets) -> Result<Settings, CliError> {
     let mut settings = Settings::default();
-    settings.store.url = StoreUrl::Sqlite(folder.join("perezvon.db"));
+    settings.store.url = StoreUrl::Sqlite(fresh_store(folder));
     settings.http.listen = sockets.http.local_addr()?;
     settings.http.public_url = format!("http://{}", settings.http.listen);
     settings.pbx.database_url = Some(StoreUrl::Sqlite(folder.join("master.db")));
@@ -159,6 +159,13 @@ fn demo_settings(folder: &Path, crm: &Handle, sockets: &Sockets) -> Result<Setti
         staff(crm).map(|(person, user)| (person.number, Employee { user, name: person.name })).collect();
     settings.base.default_user = crm.users().first().map(|user| user.id);
     Ok(settings)
+}
+
+/// The pretend CRM begins anew each time, so a store that remembers the one before would name cards that are gone.
+fn fresh_store(folder: &Path) -> PathBuf {
+    let first = folder.join("perezvon.db");
+    let later = (2_u32..).map(|run| folder.join(format!("perezvon-{run}.db")));
+    std::iter::once(first.clone()).chain(later).find(|file| !file.exists()).unwrap_or(first)
 }
 
 /// Everybody but the administrator has a phone: 101, 102, …

@@ -12,12 +12,15 @@ struct Demo {
     child: Child,
     lines: mpsc::Receiver<String>,
     heard: Vec<String>,
-    folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Demo {
     fn start(more: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), more)
+    }
+
+    fn start_in(folder: tempfile::TempDir, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_perezvon"))
             .args(["demo", "--calls", "8", "--speed", "40", "--dir"])
             .arg(folder.path())
@@ -29,7 +32,7 @@ impl Demo {
         let output = BufReader::new(child.stdout.take().unwrap());
         let (told, lines) = mpsc::channel();
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
-        Self { child, lines, heard: Vec::new(), folder }
+        Self { child, lines, heard: Vec::new(), folder: Some(folder) }
     }
 
     /// Reads on until a line holds these words.
@@ -80,7 +83,7 @@ async fn every_call_of_the_demo_is_told_and_ctrl_c_ends_it_cleanly() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     demo.until("Everything is kept in");
     assert_eq!(demo.child.wait().unwrap().code(), Some(0));
-    assert!(demo.folder.path().join("perezvon.db").exists());
+    assert!(demo.folder.take().unwrap().path().join("perezvon.db").exists());
 }
 
 #[test]
@@ -89,4 +92,16 @@ fn a_demo_that_is_to_end_by_itself_does() {
     demo.until("Done: ");
     demo.until("Everything is kept in");
     assert_eq!(demo.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_second_demo_in_the_same_folder_begins_anew() {
+    let mut first = Demo::start(&["--exit"]);
+    first.until("Everything is kept in");
+    assert_eq!(first.child.wait().unwrap().code(), Some(0));
+    let mut second = Demo::start_in(first.folder.take().unwrap(), &["--exit"]);
+    let done = second.until("Done: ");
+    assert!(done.contains("0 failed"), "{done}");
+    second.until("Everything is kept in");
+    assert_eq!(second.child.wait().unwrap().code(), Some(0));
 }
