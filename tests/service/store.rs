@@ -1,5 +1,7 @@
 //! The same on SQLite and MariaDB.
 
+use std::{sync::atomic::Ordering, time::Duration};
+
 use perezvon::{
     edge::store::{CallFilter, Holder, Put, Store},
     logic::call::{Call, Outcome},
@@ -88,6 +90,31 @@ async fn a_lease_has_one_holder() {
         store.drop_lease("delivery", &us).await.unwrap();
         assert!(store.take_lease("delivery", &other, long).await.unwrap(), "{}", fresh.engine);
         assert!(!store.take_lease("delivery", &us, long).await.unwrap(), "{}", fresh.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_is_fought_over_is_taken_by_one_and_never_an_error() {
+    for fresh in stores().await {
+        let holding = std::sync::atomic::AtomicUsize::new(0);
+        let fight = (0..6).map(|number| {
+            let (store, holding) = (fresh.store.clone(), &holding);
+            async move {
+                let me = Holder::named(format!("node {number}"));
+                let mut taken = 0;
+                while taken < 10 {
+                    if !store.take_lease("delivery", &me, Duration::from_secs(90)).await.unwrap() {
+                        continue;
+                    }
+                    taken += 1;
+                    assert_eq!(holding.fetch_add(1, Ordering::SeqCst), 0, "two hold it");
+                    tokio::task::yield_now().await;
+                    holding.fetch_sub(1, Ordering::SeqCst);
+                    store.drop_lease("delivery", &me).await.unwrap();
+                }
+            }
+        });
+        futures::future::join_all(fight).await;
     }
 }
 

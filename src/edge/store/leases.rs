@@ -72,24 +72,31 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let now = clock::now().timestamp();
         let until = now + i64::try_from(length.as_secs()).unwrap_or(i64::MAX / 2).max(1);
-        let held: (String, i64) = with_connection!(self, |connection| {
+        let holding: Option<String> = with_connection!(self, |connection| {
             let mine = (leases::holder.eq(holder.as_str()), leases::until.eq(until));
             diesel::insert_or_ignore_into(leases::table)
                 .values((leases::name.eq(name), mine))
                 .execute(connection)
                 .await?;
-            let (before, ends): (String, i64) =
-                leases::table.find(name).select((leases::holder, leases::until)).first(connection).await?;
-            let free = before == holder.as_str() || ends < now || Holder(before.clone()).is_dead_neighbour();
-            if free {
-                diesel::update(leases::table.find(name).filter(leases::holder.eq(&before)))
+            // Gone again when its holder gave it back since: the next try takes it.
+            let before: Option<(String, i64)> = leases::table
+                .find(name)
+                .select((leases::holder, leases::until))
+                .first(connection)
+                .await
+                .optional()?;
+            if let Some((before, ends)) = before
+                && (before == holder.as_str() || ends < now || Holder(before.clone()).is_dead_neighbour())
+            {
+                let unchanged = leases::holder.eq(&before).and(leases::until.eq(ends));
+                diesel::update(leases::table.find(name).filter(unchanged))
                     .set(mine)
                     .execute(connection)
                     .await?;
             }
-            leases::table.find(name).select((leases::holder, leases::until)).first(connection).await?
+            leases::table.find(name).select(leases::holder).first(connection).await.optional()?
         });
-        Ok(held.0 == holder.as_str())
+        Ok(holding.as_deref() == Some(holder.as_str()))
     }
 
     /// Gives a lease back, so that another node need not wait.
