@@ -3,9 +3,12 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use perezvon::logic::call::{Call, CallRows, CdrRow, Context, fold, group};
+use perezvon::logic::call::{CallRows, CdrRow, Context};
 
-use super::calls::{by_cdr_alone, call_in, context, faults, fixtures, only_call, report, told_context};
+use super::{
+    calls::{by_cdr_alone, calls_in, calls_of, context, fixtures, report, told_context},
+    truth::faults,
+};
 
 type Change = fn(&mut CallRows);
 
@@ -95,21 +98,20 @@ fn other_settings_of_the_pbx_tell_the_same_call() {
             }
             let by_cdr = by_cdr_alone(&file, &fixture);
             let mut full = fixture.rows.clone();
-            let told = only_call(full.clone());
+            let told = calls_of(full.clone());
             change(&mut full);
             for context in [context(), told_context(chrono_tz::Europe::Moscow)] {
-                let call = call_in(full.clone(), &context);
-                let mut found = faults(&call, &fixture.truth, 2);
-                let moved = (call.started_at - told.started_at).num_seconds().abs();
-                found.extend((moved > 1).then(|| format!("moved by {moved} s")));
+                let calls = calls_in(full.clone(), &context);
+                let mut found = faults(&calls, &fixture.truth, 2);
+                for (call, told) in calls.iter().zip(&told) {
+                    let moved = (call.started_at - told.started_at).num_seconds().abs();
+                    found.extend((moved > 1).then(|| format!("moved by {moved} s")));
+                }
                 all.extend(found.into_iter().map(|fault| format!("{what}: {}: {fault}", path.display())));
             }
             let Some(slack) = by_cdr.filter(|_| !full.cdr.is_empty()) else { continue };
             let alone = CallRows { cel: Vec::new(), ..full };
-            let alone: Vec<Call> = group(alone).iter().filter_map(|rows| fold(rows, &context())).collect();
-            assert_eq!(alone.len(), 1, "{what}, alone: {}: {alone:?}", path.display());
-            let alone = &alone[0];
-            let found = faults(alone, &fixture.truth, slack);
+            let found = faults(&calls_of(alone), &fixture.truth, slack);
             all.extend(found.into_iter().map(|fault| format!("{what}, alone: {}: {fault}", path.display())));
         }
     }
@@ -167,12 +169,12 @@ fn calls_in_the_night_of_the_change_tell_the_same() {
             let known = if file == "four_hours_over_midnight" { 1 } else { zones.len() };
             for zone in &zones[..known] {
                 let context = Context { timezone: *zone, ..context() };
-                let found = faults(&call_in(rows.clone(), &context), &fixture.truth, 2);
+                let found = faults(&calls_in(rows.clone(), &context), &fixture.truth, 2);
                 all.extend(
                     found.into_iter().map(|fault| format!("{zone:?} {night:?}: {}: {fault}", path.display())),
                 );
                 let Some(slack) = by_cdr_alone(&file, &fixture) else { continue };
-                let alone = call_in(CallRows { cel: Vec::new(), ..rows.clone() }, &context);
+                let alone = calls_in(CallRows { cel: Vec::new(), ..rows.clone() }, &context);
                 let found = faults(&alone, &fixture.truth, slack);
                 all.extend(
                     found

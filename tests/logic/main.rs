@@ -13,3 +13,4 @@ mod purity;
 mod settings;
 mod shapes;
 mod sounds;
+mod truth;
