@@ -1,9 +1,11 @@
 //! Decisions without IO: nothing here opens a socket or file, reads a clock or awaits.
 
 pub mod agi;
+pub mod ami;
 pub mod call;
 pub mod crm;
 pub mod directory;
+mod lines;
 pub mod phone;
 pub mod retry;
 pub mod rules;

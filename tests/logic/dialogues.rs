@@ -60,7 +60,7 @@ impl Dialogue {
     }
 }
 
-fn bytes_of(text: &str) -> Vec<u8> {
+pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -229,7 +229,7 @@ fn play(dialogue: &Dialogue, phones: &Phones, pieces: impl Fn(&[u8]) -> Vec<&[u8
     assert_eq!(stage.ends(), dialogue.ends, "{what}");
 }
 
-fn in_two(bytes: &[u8], cut: usize) -> Vec<&[u8]> {
+pub(crate) fn in_two(bytes: &[u8], cut: usize) -> Vec<&[u8]> {
     // Nothing behind the cut is no piece: it could not arrive.
     match bytes.split_at_checked(cut) {
         Some((first, second)) if !second.is_empty() => vec![first, second],

@@ -8,6 +8,7 @@ use super::{
     Command, Environment, Reply,
     parse::{self, Head},
 };
+use crate::logic::lines::{line, text_of};
 
 /// Longest line taken; Asterisk's own buffer holds 2048 bytes.
 pub const MAX_LINE: usize = 8 * 1024;
@@ -93,7 +94,7 @@ impl AgiCodec {
         };
         let last = parse::last_line(line, reply.code);
         reply.text.push('\n');
-        reply.text.push_str(last.as_deref().unwrap_or(&parse::text_of(line)));
+        reply.text.push_str(last.as_deref().unwrap_or(&text_of(line)));
         if reply.text.len() > MAX_BYTES {
             return Err(Malformed::TooMuch);
         }
@@ -111,7 +112,7 @@ impl Decoder for AgiCodec {
 
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, Malformed> {
         loop {
-            let (frame, used) = match parse::line(buffer) {
+            let (frame, used) = match line(buffer) {
                 Ok((rest, line)) if line.len() <= MAX_LINE => (self.take(line)?, buffer.len() - rest.len()),
                 Err(Incomplete(_)) if buffer.len() <= MAX_LINE => return Ok(None),
                 _ => return Err(Malformed::LineTooLong),

@@ -2,11 +2,13 @@
 
 use nom::{
     IResult, Parser,
-    bytes::{complete, streaming},
+    bytes::complete,
     character::complete::u16 as number,
-    combinator::{map, opt, rest, verify},
-    sequence::{preceded, separated_pair, terminated},
+    combinator::{opt, rest, verify},
+    sequence::{preceded, separated_pair},
 };
+
+use crate::logic::lines::text_of;
 
 /// What Asterisk said to one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,14 +39,6 @@ pub(super) enum Head {
     Open(Reply),
 }
 
-/// One line without its end (`\n` or `\r\n`); incomplete until the end is there.
-pub(super) fn line(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    map(terminated(streaming::take_while(|byte| byte != b'\n'), streaming::tag("\n")), |line: &[u8]| {
-        line.strip_suffix(b"\r").unwrap_or(line)
-    })
-    .parse(input)
-}
-
 /// `agi_callerid: 79161234567` → name and value; a value may be empty or any bytes.
 pub(super) fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let name = complete::take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -70,14 +64,6 @@ pub(super) fn last_line(line: &[u8], code_of_head: u16) -> Option<String> {
     let (behind, code) = code(line).ok()?;
     (code == code_of_head && matches!(behind.first(), Some(b' ') | None))
         .then(|| text_of(behind.get(1..).unwrap_or_default()))
-}
-
-/// UTF-8 when it is that, else Latin-1: Asterisk passes on whatever the trunk delivered.
-pub(super) fn text_of(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
-    }
 }
 
 fn code(line: &[u8]) -> IResult<&[u8], u16> {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range, time::Duration};
 
-use super::parse::text_of;
+use crate::logic::lines::text_of;
 
 /// The `agi_…` lines, raw bytes of whatever encoding the trunk delivered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
