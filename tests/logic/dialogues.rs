@@ -327,8 +327,8 @@ fn context(file: &str, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_watchdog_is_the_same_for_plain_asterisk_and_freepbx() {
-    for name in ["perezvon", "agi-guard"] {
+fn both_questions_are_the_same_for_plain_asterisk_and_freepbx() {
+    for name in ["perezvon", "agi-guard", "perezvon-curl"] {
         let lines = context("extensions_perezvon.conf", name);
         assert!(lines.len() > 4, "{name}");
         assert_eq!(lines, context("extensions_custom.conf", name), "{name}");
