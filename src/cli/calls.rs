@@ -16,7 +16,7 @@ use crate::{
         pbx_database::{PbxDatabase, PbxError},
         recordings::Library,
     },
-    logic::call::{self, Call, Context, Conversation, RecordingState},
+    logic::call::{self, Call, Context, Conversation, MissedAt, RecordingState},
     settings::{Language, Secret, Settings},
     text,
 };
@@ -163,6 +163,9 @@ impl Table {
     fn outcome(&self, call: &Call) -> String {
         let outcome = self.word("outcome", &call.outcome);
         match (&call.missed_at, &call.lost_after) {
+            (Some(MissedAt::Ivr), _) if !call.menus.is_empty() => {
+                format!("{outcome} ({} {})", self.word("missed_at", &MissedAt::Ivr), call.menu_path())
+            }
             (Some(at), _) => format!("{outcome} ({})", self.word("missed_at", at)),
             (_, Some(after)) => format!("{outcome} ({})", self.word("lost_after", after)),
             _ => outcome,

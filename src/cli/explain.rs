@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{CliError, Global, block_on};
 use crate::{
     edge::store::{Store, StoredAction, StoredCall, StoredRequest},
+    logic::call::digits,
     settings::{Language, Settings},
     text::say,
 };
@@ -48,10 +49,11 @@ async fn read(args: &Args, settings: &Settings) -> Result<Story, CliError> {
     if args.retry {
         store.retry_call(&args.call).await?;
     }
-    let Some(stored) = store.call(&args.call).await? else {
+    let Some(mut stored) = store.call(&args.call).await? else {
         let unknown = say(settings.language(), "explain.unknown", &[("call", &args.call)]);
         return Err(CliError::failed(unknown));
     };
+    digits::hide_in_call(&mut stored.call, &mut stored.rows, settings.pbx.ivr_digits);
     let actions = store.actions_of(&stored.id).await?;
     let requests = store.requests_of(&stored.id).await?;
     Ok(Story { stored, actions, requests })
@@ -112,6 +114,15 @@ impl Page {
         let next = stored.next_at.map(|at| format!(" → {}", self.time(at))).unwrap_or_default();
         let reason = if stored.reason.is_empty() { String::new() } else { format!(": {}", stored.reason) };
         self.line(&format!("{state}{reason}{next}"));
+        let path = call.menu_path();
+        if !path.is_empty() {
+            let menus = say(self.language, "explain.menus", &[("path", &path)]);
+            self.line(&menus);
+        }
+        if call.cut {
+            let cut = say(self.language, "explain.cut", &[]);
+            self.line(&cut);
+        }
     }
 
     fn rows(&mut self, stored: &StoredCall) {
@@ -126,8 +137,14 @@ impl Page {
         }
         for row in &stored.rows.cel {
             let line = format!(
-                "  cel  {}  {:<20} {}  {}  {} {}",
-                row.eventtime, row.eventtype, row.channame, row.exten, row.appname, row.peer
+                "  cel  {}  {:<20} {}  {}  {} {}{}",
+                row.eventtime,
+                row.eventtype,
+                row.channame,
+                row.exten,
+                row.appname,
+                row.peer,
+                row.digit().unwrap_or_default()
             );
             self.line(&line);
         }

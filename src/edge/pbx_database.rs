@@ -24,10 +24,13 @@ use diesel::{QueryableByName, mysql::Mysql, sqlite::Sqlite};
 use tokio::sync::Mutex;
 
 use connection::{Connection, Engine, Query};
-use select::{Ask, Kind};
+use select::{Ask, Kind, RawCdr, RawCel};
 use times::Zone;
 
-use crate::settings::{self, StoreUrl};
+use crate::{
+    logic::call::{CdrRow, CelRow, digits},
+    settings::{self, StoreUrl},
+};
 
 pub use schema::{Remark, Schema, Table};
 pub use tail::Newest;
@@ -203,6 +206,20 @@ impl PbxDatabase {
         let rows = in_time(self.patience, async { Ok(live.connection.load(query).await?) }).await?;
         *slot = Some(live);
         Ok(rows)
+    }
+
+    /// A row as the rest of us may see it: without what was pressed, unless the settings ask for it.
+    fn cel_row(&self, raw: RawCel) -> CelRow {
+        let (_, mut row) = raw.into_row();
+        digits::hide_in_cel(&mut row, self.settings.ivr_digits);
+        row
+    }
+
+    /// The same for a leg, with its key.
+    fn cdr_row(&self, raw: RawCdr) -> (i64, CdrRow) {
+        let (key, mut row) = raw.into_row();
+        digits::hide_in_cdr(&mut row, self.settings.ivr_digits);
+        (key, row)
     }
 
     fn ask<'a>(&self, schema: &'a Schema, kind: Kind) -> Option<Ask<'a>> {

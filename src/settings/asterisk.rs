@@ -25,6 +25,8 @@ pub struct Pbx {
     pub max_call: Span,
     /// How long after its last row a call without an end event is closed.
     pub quiet: Span,
+    /// Keep what callers press in menus (never what they press in a talk, a mailbox or where a PIN is asked for).
+    pub ivr_digits: bool,
     /// Our column name → theirs, `cdr.linkedid = "linked_id"`, `cel.extra = "eventextra"`.
     pub column_names: BTreeMap<String, String>,
 }
@@ -39,6 +41,7 @@ impl Default for Pbx {
             poll_interval: Span::secs(1),
             max_call: Span::secs(8 * 3600),
             quiet: Span::secs(10),
+            ivr_digits: false,
             column_names: BTreeMap::new(),
         }
     }

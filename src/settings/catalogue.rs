@@ -129,6 +129,7 @@ pub const KEYS: &[Key] = &[
     key("pbx.poll_interval", Kind::Span),
     key("pbx.max_call", Kind::Span),
     key("pbx.quiet", Kind::Span),
+    key("pbx.ivr_digits", Kind::Switch),
     shown("pbx.column_names.*", Kind::Text, "\"cdr.linkedid\" = \"linked_id\""),
     key("numbers.country", Kind::Text),
     shown("numbers.area_code", Kind::Text, "\"495\""),

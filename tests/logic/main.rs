@@ -7,6 +7,8 @@ mod calls;
 mod dialogues;
 mod directory;
 mod elsewhere;
+mod menus;
+mod pbx;
 mod phones;
 mod plans;
 mod properties;

@@ -54,6 +54,8 @@ fn call(direction: Direction, outcome: Outcome, conversations: Vec<Conversation>
         talk_seconds: conversations.iter().map(|one| one.talk_seconds).sum(),
         conversations,
         recordings: Vec::new(),
+        menus: Vec::new(),
+        cut: false,
         detail: Detail::Full,
     }
 }

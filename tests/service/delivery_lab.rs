@@ -53,6 +53,8 @@ pub(crate) fn call(serial: u32, client: &str, outcome: Outcome, ended: DateTime<
             talk_seconds: if talked { 50 } else { 0 },
         }],
         recordings: Vec::new(),
+        menus: Vec::new(),
+        cut: false,
         detail: Detail::Full,
     }
 }

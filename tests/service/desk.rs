@@ -5,6 +5,7 @@ use std::{fs, process::Output};
 use chrono::TimeDelta;
 use perezvon::{
     edge::{clock, store::Store},
+    logic::call::CallRows,
     sandbox::amocrm::Handle,
     settings::StoreUrl,
 };
@@ -53,22 +54,32 @@ impl Desk {
         desk
     }
 
+    /// Puts rows into Asterisk's tables.
+    pub(crate) async fn write(&self, rows: &CallRows) {
+        self.pbx.write(rows).await;
+    }
+
     /// Settings with the account, and with these lines.
     pub(crate) fn connect(&self, more: &str) {
+        self.connect_to("", more);
+    }
+
+    /// The same, with these lines in `[pbx]`.
+    pub(crate) fn connect_to(&self, pbx: &str, more: &str) {
         let account = format!(
             "[amocrm]\nbase_url = \"{}\"\ntoken = \"{}\"\nrequests_per_second = 50\n",
             self.sandbox.base_url(),
             self.sandbox.token()
         );
-        self.write_settings(&(account + more));
+        self.write_settings(pbx, &(account + more));
     }
 
     /// Settings without an account.
     pub(crate) fn disconnect(&self) {
-        self.write_settings("");
+        self.write_settings("", "");
     }
 
-    fn write_settings(&self, more: &str) {
+    fn write_settings(&self, pbx: &str, more: &str) {
         let store = match &self.url {
             StoreUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
             StoreUrl::Mysql(url) => url.clone(),
@@ -76,7 +87,7 @@ impl Desk {
         let (folder, users) = (self.pbx.folder.path(), self.sandbox.users());
         let text = format!(
             "[ui]\nlanguage = \"en\"\n[store]\nurl = \"{store}\"\n\
-             [pbx]\ndatabase_url = \"sqlite:master.db\"\nquiet = \"1s\"\n\
+             [pbx]\ndatabase_url = \"sqlite:master.db\"\nquiet = \"1s\"\n{pbx}\
              [recordings]\nsource = \"wav\"\nmp3_folder = \"mp3\"\nwait = \"1s\"\n\
              [employees]\n101 = {}\n102 = {}\n{more}",
             users[1].id, users[2].id,

@@ -83,8 +83,11 @@ async fn stored(store: &Store) -> Vec<Call> {
 /// What the rows tell without any database.
 fn told(rows: &CallRows, settings: &Settings) -> Vec<Call> {
     let context = Context::from_settings(settings).unwrap();
+    let mut rows = rows.clone();
+    rows.cel.iter_mut().for_each(|row| call::digits::hide_in_cel(row, settings.pbx.ivr_digits));
+    rows.cdr.iter_mut().for_each(|row| call::digits::hide_in_cdr(row, settings.pbx.ivr_digits));
     let mut calls: Vec<Call> =
-        call::group(rows.clone()).iter().filter_map(|rows| call::fold(rows, &context)).collect();
+        call::group(rows).iter().filter_map(|rows| call::fold(rows, &context)).collect();
     calls.iter_mut().for_each(settle);
     calls
 }

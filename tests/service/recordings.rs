@@ -127,6 +127,8 @@ fn call(paths: &[&str]) -> Call {
         talk_seconds: 50,
         conversations: Vec::new(),
         recordings: paths.iter().map(|path| recording(path)).collect(),
+        menus: Vec::new(),
+        cut: false,
         detail: Detail::Full,
     }
 }

@@ -39,7 +39,7 @@ impl PbxDatabase {
         let schema = self.schema().await?;
         let Some(ask) = self.ask(&schema, Kind::Cel) else { return Ok(Vec::new()) };
         let rows: Vec<RawCel> = self.load(&ask.rows(&after(ask)).number(key)).await?;
-        Ok(rows.into_iter().map(|row| row.into_row().1).collect())
+        Ok(rows.into_iter().map(|row| self.cel_row(row)).collect())
     }
 
     /// Rows of `cdr` after a key, in order, at most 500, each with its key; empty without a key.
@@ -49,7 +49,7 @@ impl PbxDatabase {
             return Ok(Vec::new());
         };
         let rows: Vec<RawCdr> = self.load(&ask.rows(&after(ask)).number(key)).await?;
-        Ok(rows.into_iter().map(RawCdr::into_row).collect())
+        Ok(rows.into_iter().map(|row| self.cdr_row(row)).collect())
     }
 
     /// Rows with these keys: ids are given out before their rows can be seen, so a gap may fill later.
@@ -59,7 +59,7 @@ impl PbxDatabase {
             return Ok(Vec::new());
         };
         let rows: Vec<RawCel> = self.load(&ask.rows(&with_keys(ask, keys))).await?;
-        Ok(rows.into_iter().map(|row| row.into_row().1).collect())
+        Ok(rows.into_iter().map(|row| self.cel_row(row)).collect())
     }
 
     /// As [`PbxDatabase::cel_with`], of `cdr`.
@@ -71,7 +71,7 @@ impl PbxDatabase {
             return Ok(Vec::new());
         };
         let rows: Vec<RawCdr> = self.load(&ask.rows(&with_keys(ask, keys))).await?;
-        Ok(rows.into_iter().map(RawCdr::into_row).collect())
+        Ok(rows.into_iter().map(|row| self.cdr_row(row)).collect())
     }
 
     /// For a `cdr` without a key: rows of legs that began at or after `since` and, when told, ended at or after `ended`.
@@ -97,7 +97,7 @@ impl PbxDatabase {
         let query = ask.rows(&condition).text(times::write(zone.local(since)));
         let query = ended.into_iter().fold(query, |query, ended| query.text(times::write(zone.local(ended))));
         let rows: Vec<RawCdr> = self.load(&query).await?;
-        Ok(rows.into_iter().map(|row| row.into_row().1).collect())
+        Ok(rows.into_iter().map(|row| self.cdr_row(row).1).collect())
     }
 }
 

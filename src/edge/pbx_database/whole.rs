@@ -114,7 +114,7 @@ impl PbxDatabase {
                 if let Some(ask) = self.ask(&schema, Kind::Cel) {
                     for query in self.narrow(ask, zone, around, column, some).await? {
                         let found: Vec<RawCel> = self.load(&query).await?;
-                        let cel = found.into_iter().map(|row| row.into_row().1).collect();
+                        let cel = found.into_iter().map(|row| self.cel_row(row)).collect();
                         rows.take(CallRows { cel, cdr: Vec::new() });
                     }
                 }
@@ -151,7 +151,7 @@ impl PbxDatabase {
             let some: Vec<String> = some.iter().cloned().collect();
             for query in self.narrow(ask, zone, around, column, &some).await? {
                 let found: Vec<RawCdr> = self.load(&query).await?;
-                let cdr = found.into_iter().map(|row| row.into_row().1).collect();
+                let cdr = found.into_iter().map(|row| self.cdr_row(row).1).collect();
                 rows.take(CallRows { cdr, cel: Vec::new() });
             }
         }
@@ -197,7 +197,7 @@ impl PbxDatabase {
         let mut rows = Vec::new();
         for query in pages(ask, self.range(ask, zone, from, to).await?) {
             let found: Vec<RawCdr> = self.load(&query).await?;
-            rows.extend(found.into_iter().map(|row| row.into_row().1));
+            rows.extend(found.into_iter().map(|row| self.cdr_row(row).1));
         }
         Ok(rows)
     }
@@ -213,7 +213,7 @@ impl PbxDatabase {
         let mut rows = Vec::new();
         for query in pages(ask, self.range(ask, zone, from, to).await?) {
             let found: Vec<RawCel> = self.load(&query).await?;
-            rows.extend(found.into_iter().map(|row| row.into_row().1));
+            rows.extend(found.into_iter().map(|row| self.cel_row(row)));
         }
         Ok(rows)
     }

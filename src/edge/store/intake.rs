@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     edge::clock,
-    logic::call::{Call, CallRows, CdrRow},
+    logic::call::{Call, CallRows, CdrRow, CelRow},
 };
 
 impl Store {
@@ -116,7 +116,7 @@ impl Store {
                 }
             }
             for row in kept.cel {
-                if !rows.cel.contains(&row) {
+                if !rows.cel.iter().any(|fresh| same_event(fresh, &row)) {
                     rows.cel.push(row);
                 }
             }
@@ -153,6 +153,12 @@ fn same_leg(fresh: &CdrRow, kept: &CdrRow) -> bool {
     };
     let told = |row: &CdrRow| (row.lastapp.clone(), row.disposition.clone(), row.duration);
     leg(fresh) == leg(kept) && (fresh.sequence.is_some() || told(fresh) == told(kept))
+}
+
+/// Whether two rows are one event's: what was pressed may have been hidden since.
+fn same_event(fresh: &CelRow, kept: &CelRow) -> bool {
+    let event = |row: &CelRow| (row.id, row.uniqueid.clone(), row.eventtype.clone(), row.eventtime.clone());
+    if kept.id == 0 { fresh == kept } else { event(fresh) == event(kept) }
 }
 
 /// What later rows change of a kept call.

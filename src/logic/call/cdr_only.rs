@@ -14,6 +14,7 @@ use super::{
     channel::{Side, side},
     conversation::Talk,
     leg::{Leg, dialled_number},
+    menu,
     name::Name,
     recording,
     story::Story,
@@ -69,6 +70,8 @@ pub(super) fn fold(rows: &CallRows, story: &Story<'_>) -> Option<Call> {
         talk_seconds: bridge::total(&spoken),
         conversations: talks.iter().map(Talk::told).collect(),
         recordings,
+        menus: menu::menus_by_cdr(&legs),
+        cut: false,
         detail: Detail::CdrOnly,
     })
 }

@@ -6,7 +6,7 @@ use super::{
     Call, CallRows, Context, Detail, Direction, bridge, cdr_only,
     client::{self, Client},
     conversation::{self, Talk},
-    outcome, party, recording,
+    cut, menu, outcome, party, recording,
     story::{self, Story},
 };
 
@@ -51,6 +51,8 @@ fn full(rows: &CallRows, story: &Story<'_>) -> Option<Call> {
         talk_seconds,
         conversations: talks.iter().map(Talk::told).collect(),
         recordings,
+        menus: menu::menus(story, &client),
+        cut: cut::is_cut(story),
         detail: Detail::Full,
     })
 }

@@ -10,11 +10,14 @@ mod channel;
 mod client;
 mod context;
 mod conversation;
+mod cut;
+pub mod digits;
 mod event;
 mod extra;
 mod fold;
 mod group;
 mod leg;
+mod menu;
 pub mod model;
 mod name;
 mod open;
@@ -32,7 +35,7 @@ pub use context::Context;
 pub use fold::fold;
 pub use group::{CallRows, group};
 pub use model::{
-    Call, Conversation, Detail, Direction, LostAfter, MissedAt, Outcome, Recording, RecordingState,
+    Call, Conversation, Detail, Direction, LostAfter, Menu, MissedAt, Outcome, Recording, RecordingState,
 };
 pub use open::{OpenCalls, is_complete};
 pub use rows::{CdrRow, CelRow};

@@ -105,6 +105,21 @@ pub struct Conversation {
     pub talk_seconds: u32,
 }
 
+/// A menu that the client stood in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Menu {
+    /// Dialplan context: `ivr-1`.
+    pub name: String,
+    /// When he came to it, UTC.
+    #[serde(serialize_with = "seconds")]
+    pub entered_at: DateTime<Utc>,
+    /// What he pressed there, `•` for each key when it was more than a choice; only when `[pbx] ivr_digits` asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digits: Option<String>,
+    /// Where the dialplan led from there: an extension, queue or group, a context, the next menu; none when he left.
+    pub led_to: Option<String>,
+}
+
 /// Whether a recording can be converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -166,6 +181,13 @@ pub struct Call {
     pub conversations: Vec<Conversation>,
     /// Files, in order of time.
     pub recordings: Vec<Recording>,
+    /// Menus that the client went through, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub menus: Vec<Menu>,
+    /// Asterisk never told its end: it died in the middle of the call, or the call still goes on. What is told goes up
+    /// to the last that is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
     /// How much Asterisk told.
     pub detail: Detail,
 }
@@ -185,6 +207,21 @@ impl Call {
     /// The last employee or outside number that talked with the client.
     pub fn last_talked(&self) -> Option<&Conversation> {
         self.conversations.iter().rfind(|conversation| conversation.accepted_at.is_some())
+    }
+
+    /// Menu after menu and where they led, `ivr-1 → ivr-2 (3) → 500`, with what was pressed in brackets; empty without
+    /// menus.
+    pub fn menu_path(&self) -> String {
+        let mut steps: Vec<String> = Vec::new();
+        for menu in &self.menus {
+            if steps.last() == Some(&menu.name) {
+                steps.pop();
+            }
+            let pressed = menu.digits.as_ref().map(|digits| format!(" ({digits})")).unwrap_or_default();
+            steps.push(format!("{}{pressed}", menu.name));
+            steps.extend(menu.led_to.clone());
+        }
+        steps.join(" → ")
     }
 
     /// Whether a person talked with the client.

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::extra;
+
 /// One row of `cdr`: a leg that has ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
@@ -100,4 +102,11 @@ pub struct CelRow {
     /// JSON, maybe cut.
     #[serde(alias = "eventextra")]
     pub extra: String,
+}
+
+impl CelRow {
+    /// The key of a phone that a `DTMF` event tells, [`HIDDEN`](super::digits::HIDDEN) when it was taken out.
+    pub fn digit(&self) -> Option<&str> {
+        extra::field(&self.extra, "digit").filter(|_| self.eventtype == "DTMF")
+    }
 }

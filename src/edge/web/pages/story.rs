@@ -19,7 +19,7 @@ use crate::{
         store::{CallState, StoreError, StoredAction, StoredCall, StoredRequest},
         web::{App, Visitor, access, url_encoded},
     },
-    logic::call::{Call, Conversation, Detail, RecordingState},
+    logic::call::{Call, Conversation, Detail, RecordingState, digits},
     text::say,
 };
 
@@ -77,7 +77,7 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Response {
     let look = Look::of(&app, &headers, Some(&visitor));
-    let (stored, actions, requests) = match read(&app, &id).await {
+    let (mut stored, actions, requests) = match read(&app, &id).await {
         Ok(Some(read)) => read,
         Ok(None) => {
             let text = say(look.language, "story.none", &[("id", &id)]);
@@ -86,10 +86,11 @@ pub(super) async fn page(
         Err(error) => return trouble(&look, StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     };
     let eye = Eye { app: &app, language: look.language };
+    digits::hide_in_call(&mut stored.call, &mut stored.rows, app.settings.pbx.ivr_digits);
     let call = &stored.call;
     let span = (call.ended_at - call.started_at).num_seconds();
     let plan = stored.plan.as_ref();
-    let values = json!({ "page": "calls", "line": eye.call_line(&stored), "started": eye.moment(call.started_at), "ended": eye.time(call.ended_at), "zone": eye.zone_name(call.started_at), "span": clock_span(span), "talk": clock_span(i64::from(call.talk_seconds)), "trunk": call.trunk, "did": call.did, "linkedids": call.linkedids, "cdr_only": call.detail == Detail::CdrOnly, "bars": bars(call, &eye), "marks": marks(span), "player": player(&app, &stored), "sounds": sounds(call, &eye), "skip": plan.and_then(|plan| plan.skip.clone()), "remarks": plan.map(|plan| plan.remarks.clone()).unwrap_or_default(), "planned": plan.is_some(), "decisions": decisions(&stored, &actions, &eye), "requests": requests.iter().map(|request| exchange(request, &eye)).collect::<Vec<_>>(), "cdr": stored.rows.cdr, "cel": stored.rows.cel, "open": stored.state == CallState::Waiting, "failed": stored.state == CallState::Failed, "token": app.doors.form_token(&app, &visitor.id).await, "updated": eye.moment(stored.updated_at) });
+    let values = json!({ "page": "calls", "line": eye.call_line(&stored), "started": eye.moment(call.started_at), "ended": eye.time(call.ended_at), "zone": eye.zone_name(call.started_at), "span": clock_span(span), "talk": clock_span(i64::from(call.talk_seconds)), "trunk": call.trunk, "did": call.did, "linkedids": call.linkedids, "cdr_only": call.detail == Detail::CdrOnly, "cut": call.cut, "menus": call.menu_path(), "bars": bars(call, &eye), "marks": marks(span), "player": player(&app, &stored), "sounds": sounds(call, &eye), "skip": plan.and_then(|plan| plan.skip.clone()), "remarks": plan.map(|plan| plan.remarks.clone()).unwrap_or_default(), "planned": plan.is_some(), "decisions": decisions(&stored, &actions, &eye), "requests": requests.iter().map(|request| exchange(request, &eye)).collect::<Vec<_>>(), "cdr": stored.rows.cdr, "cel": stored.rows.cel, "open": stored.state == CallState::Waiting, "failed": stored.state == CallState::Failed, "token": app.doors.form_token(&app, &visitor.id).await, "updated": eye.moment(stored.updated_at) });
     super::render(&look, "call.html", values)
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     edge::{store::StoredCall, web::App},
     logic::{
-        call::{Call, Direction, Outcome, RecordingState},
+        call::{Call, Direction, MissedAt, Outcome, RecordingState},
         directory::Known,
         phone::Phone,
     },
@@ -191,6 +191,9 @@ impl Eye<'_> {
     pub(super) fn outcome(&self, call: &Call) -> String {
         let word = self.say(&format!("outcome.{}", word(call.outcome)));
         let more = match (call.missed_at, call.lost_after) {
+            (Some(MissedAt::Ivr), _) if !call.menus.is_empty() => {
+                Some(format!("{} {}", self.say("missed_at.ivr"), call.menu_path()))
+            }
             (Some(place), _) => Some(self.say(&format!("missed_at.{}", word_of(&place)))),
             (None, Some(after)) => Some(self.say(&format!("lost_after.{}", word_of(&after)))),
             _ => None,

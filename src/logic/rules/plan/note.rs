@@ -23,7 +23,10 @@ pub(super) fn call_note(facts: &Facts<'_>, phone: &str, company: &Company<'_>) -
         phone: phone.to_owned(),
         duration: call.talk_seconds,
         status: status(call),
-        result: result(call, company),
+        result: result(call, company)
+            .into_iter()
+            .chain(cut(call, company))
+            .reduce(|one, other| format!("{one}; {other}")),
         user: match one {
             Some(one) => company.user_of(one),
             None => fallback,
@@ -66,7 +69,9 @@ fn result(call: &Call, company: &Company<'_>) -> Option<String> {
     match (call.outcome, call.missed_at) {
         (Outcome::Missed, Some(MissedAt::Voicemail)) => Some(say(language, "голосовая почта", "voicemail")),
         (Outcome::Missed, Some(MissedAt::Ivr)) => {
-            Some(say(language, "положил трубку в голосовом меню", "hung up in the menu"))
+            let path = call.menu_path();
+            let text = say(language, "положил трубку в голосовом меню", "hung up in the menu");
+            Some(if path.is_empty() { text } else { format!("{text} {path}") })
         }
         (Outcome::Missed, at) => Some(unanswered(call, at, company)),
         (Outcome::Failed, _) => {
@@ -74,6 +79,14 @@ fn result(call: &Call, company: &Company<'_>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The PBX never told the end.
+fn cut(call: &Call, company: &Company<'_>) -> Option<String> {
+    let text = || {
+        say(company.language, "АТС остановилась посреди звонка", "the PBX stopped in the middle of the call")
+    };
+    call.cut.then(text)
 }
 
 fn unanswered(call: &Call, at: Option<MissedAt>, company: &Company<'_>) -> String {
