@@ -5,6 +5,7 @@ pub mod clock;
 pub mod directory;
 pub mod doctor;
 pub mod fastagi;
+pub mod hangups;
 pub mod metrics;
 pub mod pbx_database;
 pub mod poller;
