@@ -10,3 +10,4 @@ pub mod phone;
 pub mod retry;
 pub mod rules;
 pub mod sound;
+pub mod template;

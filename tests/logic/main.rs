@@ -16,4 +16,5 @@ mod purity;
 mod settings;
 mod shapes;
 mod sounds;
+mod templates;
 mod truth;
