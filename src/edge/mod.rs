@@ -5,7 +5,6 @@ pub mod clock;
 pub mod directory;
 pub mod doctor;
 pub mod fastagi;
-pub mod hangups;
 pub mod metrics;
 pub mod pbx_database;
 pub mod poller;

@@ -10,4 +10,3 @@ pub mod phone;
 pub mod retry;
 pub mod rules;
 pub mod sound;
-pub mod template;

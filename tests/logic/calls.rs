@@ -13,9 +13,9 @@ use perezvon::{
     logic::call::{Call, CallRows, Context, fold, group},
     settings::{Employee, Settings, Trunk},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::truth::{CdrAlone, Truth, faults, truths};
+use super::truth::{CdrAlone, Truth, faults};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Fixture {
@@ -25,6 +25,20 @@ pub(super) struct Fixture {
     cdr_alone: Option<CdrAlone>,
     #[serde(flatten)]
     pub(super) rows: CallRows,
+}
+
+/// One truth, or a list: one for each call, in the order in which they began.
+fn truths<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Truth>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(Box<Truth>),
+        Many(Vec<Truth>),
+    }
+    Ok(match OneOrMany::deserialize(from)? {
+        OneOrMany::One(truth) => vec![*truth],
+        OneOrMany::Many(truths) => truths,
+    })
 }
 
 pub(super) fn context() -> Context {

@@ -16,5 +16,4 @@ mod purity;
 mod settings;
 mod shapes;
 mod sounds;
-mod templates;
 mod truth;

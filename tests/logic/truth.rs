@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use perezvon::logic::call::{Call, Conversation, Direction, LostAfter, MissedAt, Outcome, RecordingState};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 /// What a person saw.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,20 +55,6 @@ impl CdrAlone {
             Self::Tells(tells) => tells.then_some(2),
         }
     }
-}
-
-/// One truth, or a list: one for each call, in the order in which they began.
-pub(crate) fn truths<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Truth>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(Box<Truth>),
-        Many(Vec<Truth>),
-    }
-    Ok(match OneOrMany::deserialize(from)? {
-        OneOrMany::One(truth) => vec![*truth],
-        OneOrMany::Many(truths) => truths,
-    })
 }
 
 /// What the calls, in the order in which they began, must have in common with the truths, as faults; `slack` in seconds.

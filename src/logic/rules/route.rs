@@ -14,8 +14,7 @@ use crate::{
     text::say,
 };
 
-use letters::plain;
-pub(crate) use letters::transliterated;
+use letters::{plain, transliterated};
 
 /// Desk phones show no more.
 const NAME_LENGTH: usize = 20;

@@ -1,0 +1,195 @@
+//! The lab: scenarios played on real Asterisks, with the product beside them as its users run it.
+//!
+//! `tests/lab/up` brings the Asterisks up and names them in `PEREZVON_LAB`; without it every trial is listed as ignored.
+//! Each lane plays one scenario at a time, the lanes side by side. tests/lab/README.md has the words of the scripts.
+
+mod ami;
+mod capture;
+mod crm;
+mod lab;
+mod latency;
+mod legs;
+mod play;
+mod reading;
+mod rows;
+mod scenario;
+mod script;
+mod service;
+mod stage;
+#[path = "../logic/truth.rs"]
+mod truth;
+
+use std::{collections::BTreeMap, fs::File, path::PathBuf, process::ExitCode, sync::Arc};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::{runtime::Runtime, sync::Mutex};
+
+use crate::{
+    lab::Lane,
+    latency::Latencies,
+    scenario::{Scenario, Source},
+    stage::{Failure, Stage},
+};
+
+/// Names, or parts of names, of the trials that are wanted, between blanks; all when it is not set.
+const ONLY: &str = "PEREZVON_LAB_ONLY";
+/// Only scenarios with `quick = true`.
+const QUICK: &str = "PEREZVON_LAB_QUICK";
+/// Every scenario that is played becomes a fixture.
+const CAPTURE: &str = "PEREZVON_LAB_CAPTURE";
+
+fn main() -> ExitCode {
+    // The only one in this process; an error would say that there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut arguments = Arguments::from_args();
+    let sources = match scenario::all() {
+        Ok(sources) => sources,
+        Err(fault) => return refused(&fault.to_string()),
+    };
+    let lab = match lab::of_environment() {
+        Ok(lab) => lab,
+        Err(fault) => return refused(&fault),
+    };
+    let mut trials = reading::trials();
+    let Some((folder, lanes)) = lab else {
+        trials.extend(ignored(&sources));
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    };
+    let runtime = match Runtime::new() {
+        Ok(runtime) => Arc::new(runtime),
+        Err(error) => return refused(&error.to_string()),
+    };
+    let house = Arc::new(House { runtime, folder, stages: stages(&lanes), latencies: Latencies::default() });
+    let (played, all) = house.trials(&sources, &lanes);
+    let left_out = all - played.len();
+    trials.extend(played);
+    // As many as there are: each waits for its lane's turn, so that no lane waits for another.
+    arguments.test_threads = arguments.test_threads.or(Some(trials.len()));
+    let listing = arguments.list;
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if listing {
+        return conclusion.exit_code();
+    }
+    let closed = house.close();
+    println!("{}", house.latencies);
+    if left_out > 0 {
+        println!("{left_out} of {all} trials were not asked for; tests/lab/run --all plays them all");
+    }
+    match closed {
+        Ok(()) => conclusion.exit_code(),
+        Err(fault) => refused(&fault),
+    }
+}
+
+fn refused(why: &str) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::FAILURE
+}
+
+/// All trials of a whole lab, where there is none.
+fn ignored(sources: &[Source]) -> Vec<Trial> {
+    let lanes = lab::imagined();
+    let mut trials = Vec::new();
+    for source in sources {
+        for lane in &lanes {
+            if let Ok(Some(scenario)) = source.on_lane(lane) {
+                let name = format!("{}::{}", lane.name, scenario.name);
+                trials.push(Trial::test(name, || Ok(())).with_ignored_flag(true));
+            }
+        }
+    }
+    trials
+}
+
+/// A lane's stage: opened when the first scenario comes, given up when it broke.
+type Slot = Arc<Mutex<Option<(Stage, File)>>>;
+
+fn stages(lanes: &[Lane]) -> BTreeMap<String, Slot> {
+    lanes.iter().map(|lane| (lane.name.clone(), Slot::default())).collect()
+}
+
+/// What the trials share.
+struct House {
+    runtime: Arc<Runtime>,
+    folder: PathBuf,
+    stages: BTreeMap<String, Slot>,
+    latencies: Latencies,
+}
+
+impl House {
+    /// Those that are wanted, scenario by scenario, and how many there are in all.
+    fn trials(self: &Arc<Self>, sources: &[Source], lanes: &[Lane]) -> (Vec<Trial>, usize) {
+        let wanted = std::env::var(ONLY).unwrap_or_default();
+        let wanted: Vec<&str> = wanted.split_whitespace().collect();
+        let quick = std::env::var_os(QUICK).is_some();
+        let (mut trials, mut all) = (Vec::new(), 0);
+        for source in sources {
+            for lane in lanes {
+                let Ok(Some(scenario)) = source.on_lane(lane) else { continue };
+                all += 1;
+                let name = format!("{}::{}", lane.name, scenario.name);
+                let named = wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
+                if !named || (quick && !scenario.quick) {
+                    continue;
+                }
+                let (house, lane) = (Arc::clone(self), lane.clone());
+                trials.push(Trial::test(name, move || house.play(&lane, &scenario)));
+            }
+        }
+        (trials, all)
+    }
+
+    /// Waits for the lane, then plays. A script that could not be played is tried once more, and it is said.
+    fn play(&self, lane: &Lane, scenario: &Scenario) -> Result<(), Failed> {
+        self.runtime.block_on(async {
+            let Some(slot) = self.stages.get(&lane.name) else { return Err("no such lane".into()) };
+            let mut slot = slot.lock().await;
+            let mut result = self.try_to_play(&mut slot, lane, scenario).await;
+            if let Err(Failure::Unplayable(why)) = &result {
+                println!("{}::{} is tried again: {why}", lane.name, scenario.name);
+                result = self.try_to_play(&mut slot, lane, scenario).await;
+            }
+            result.map_err(|failure| failure.to_string().into())
+        })
+    }
+
+    async fn try_to_play(
+        &self,
+        slot: &mut Option<(Stage, File)>,
+        lane: &Lane,
+        scenario: &Scenario,
+    ) -> Result<(), Failure> {
+        if slot.is_none() {
+            let lock = self.hold(lane).map_err(Failure::Broken)?;
+            *slot = Some((Stage::open(lane, &self.folder).await.map_err(Failure::Broken)?, lock));
+        }
+        let Some((stage, _)) = slot else { return Err(Failure::Broken("no stage".to_owned())) };
+        let fixture = std::env::var_os(CAPTURE).is_some();
+        let result = stage.run(scenario, &self.latencies, fixture).await;
+        if let Err(Failure::Broken(_)) = &result {
+            // The next scenario gets a fresh service.
+            *slot = None;
+        }
+        result
+    }
+
+    /// No two processes play on one lane: nextest runs each trial in its own.
+    fn hold(&self, lane: &Lane) -> Result<File, String> {
+        let path = self.folder.join(format!("{}.lock", lane.name));
+        let lock = File::create(&path).and_then(|file| file.lock().map(|()| file));
+        lock.map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Ends the services, which must end well.
+    fn close(&self) -> Result<(), String> {
+        self.runtime.block_on(async {
+            let mut first = Ok(());
+            for (lane, slot) in &self.stages {
+                if let Some((stage, _)) = slot.lock().await.take() {
+                    first = first.and(stage.close().await.map_err(|fault| format!("{lane}: {fault}")));
+                }
+            }
+            first
+        })
+    }
+}
