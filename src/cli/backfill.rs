@@ -20,7 +20,7 @@ use crate::{
         recordings::Library,
         store::{CallState, Put, Store},
     },
-    logic::call::{self, Call, CallRows, Context},
+    logic::call::{self, Call, CallRows, Context, Restarts},
     settings::{Language, Settings},
     text::say,
 };
@@ -108,10 +108,13 @@ impl Period<'_> {
         (from, to): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<Vec<Found>, CliError> {
         let rows = database.calls_between(from, to).await?;
+        let mut restarts = Restarts::default();
+        restarts.note(rows.iter().flat_map(|rows| &rows.cel), clock::now());
         let found = rows.into_iter().filter_map(|rows| {
             let call = call::fold(&rows, context)?;
             let began_here = call.started_at >= from && call.started_at < to;
-            let wanted = began_here && self.is_over(&call, &rows) && self.took_part(&call);
+            let is_over = self.is_over(&call, &rows) || restarts.cut_off(&rows).is_some();
+            let wanted = began_here && is_over && self.took_part(&call);
             wanted.then_some(Found { call, rows })
         });
         Ok(found.collect())

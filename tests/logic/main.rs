@@ -13,6 +13,7 @@ mod phones;
 mod plans;
 mod properties;
 mod purity;
+mod restarts;
 mod settings;
 mod shapes;
 mod sounds;

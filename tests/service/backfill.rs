@@ -1,12 +1,20 @@
 //! `perezvon backfill` as an admin runs it.
 
-use perezvon::edge::store::{CallFilter, CallState};
+use chrono::TimeDelta;
+use perezvon::{
+    edge::{
+        clock,
+        store::{CallFilter, CallState},
+    },
+    logic::call::CallRows,
+};
 use serde_json::json;
 
 use crate::{
     commands::{code, said},
     desk::Desk,
     harness::{sqlite_store, stores},
+    poller::fixtures::fixture,
 };
 
 const BACKFILL: [&str; 3] = ["backfill", "--from", "2h"];
@@ -61,6 +69,43 @@ async fn missed_calls_are_registered_once_however_often_it_runs() {
         }
         let plain = said(&desk.run(&BACKFILL).await);
         assert!(plain.contains("Found 4, to be registered 0; now 3 in the CRM, 1 skipped"), "{plain}");
+    }
+}
+
+/// The first call after Asterisk was started: its channels are numbered from 0.
+fn after_the_start() -> CallRows {
+    let rows = fixture("freepbx-17/inbound_missed", clock::now() - TimeDelta::minutes(2));
+    let mut text = serde_json::to_string(&rows).unwrap();
+    let (mut ids, mut number): (Vec<&str>, u32) =
+        (rows.cel.iter().map(|row| row.uniqueid.as_str()).collect(), 0);
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        text = text.replace(id, &format!("{}.{number}", id.split_once('.').unwrap().0));
+        number += 1;
+    }
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_asterisk_was_killed_is_over_and_one_that_goes_on_is_not() {
+    for fresh in stores().await {
+        let desk = Desk::set_up(&fresh).await;
+        let mut killed = fixture("freepbx-17/queue_answered", clock::now() - TimeDelta::minutes(5));
+        let at = killed.cel.iter().position(|row| row.eventtype == "BRIDGE_EXIT").unwrap();
+        killed.cel.truncate(at);
+        killed.cdr.clear();
+        desk.write(&killed).await;
+        let tally = desk.json(&BACKFILL, 0).await.remove(0);
+        assert_eq!(tally["found"], json!(4), "it may still go on");
+        desk.write(&after_the_start()).await;
+        let tally = desk.json(&BACKFILL, 0).await.remove(0);
+        assert_eq!((&tally["found"], &tally["new"]), (&json!(6), &json!(2)), "{tally}");
+        let stored = desk.store.call(&killed.cel[0].linkedid).await.unwrap().unwrap();
+        assert!(stored.call.cut && stored.call.talked(), "{:?}", stored.call);
+        let notes = desk.sandbox.calls();
+        let note = notes.iter().find(|note| note.uniq.contains(&stored.id)).unwrap();
+        assert!(note.call_result.contains("stopped in the middle"), "{note:?}");
     }
 }
 

@@ -25,6 +25,7 @@ mod outcome;
 mod party;
 mod pause;
 mod recording;
+mod restart;
 pub mod rows;
 mod sighting;
 mod story;
@@ -38,4 +39,5 @@ pub use model::{
     Call, Conversation, Detail, Direction, LostAfter, Menu, MissedAt, Outcome, Recording, RecordingState,
 };
 pub use open::{OpenCalls, is_complete};
+pub use restart::Restarts;
 pub use rows::{CdrRow, CelRow};

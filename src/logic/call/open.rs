@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    CallRows, CelRow,
+    CallRows, CelRow, Restarts,
     archive::{Archive, Arrivals, keys_of_cdr, keys_of_cel},
     group::call_of_each,
     name::Name,
@@ -49,12 +49,15 @@ fn channels_ended(rows: &CallRows) -> bool {
 /// A row for a call that was handed out already opens that call again: all its rows are handed out once more.
 /// Calls are remembered for [`OpenCalls::KEPT`], those without CEL for `max_call`; later rows come out alone, so the
 /// caller reads the other rows of their linkedids from Asterisk's tables before it folds.
+///
+/// Calls that died with their Asterisk are handed out [`OpenCalls::DEAD`] after its next start is noticed.
 #[derive(Debug)]
 pub struct OpenCalls {
     quiet: Duration,
     max_call: Duration,
     rows: Arrivals,
     archive: Archive,
+    restarts: Restarts,
     /// Rows since the last grouping.
     stale: bool,
     calls: Vec<Progress>,
@@ -68,6 +71,8 @@ struct Progress {
     cdr: Vec<usize>,
     newest: DateTime<Utc>,
     end: End,
+    /// Since when its Asterisk is known to have died.
+    cut_off: Option<DateTime<Utc>>,
     /// Has rows that were not handed out yet.
     fresh: bool,
 }
@@ -90,21 +95,33 @@ impl OpenCalls {
     /// CDR and CEL are written side by side: the last leg may come this much after the last event.
     pub const SETTLE: Duration = Duration::from_millis(200);
 
+    /// How long a call stays open after its Asterisk seems to have been started anew: a sign of life refutes it.
+    pub const DEAD: Duration = Duration::from_secs(30);
+
     /// `quiet`: silence after which a call whose channels all ended is closed without an end event (and a call without
     /// CEL after its last row); `max_call`: silence after which any call is closed.
     pub fn new(quiet: Duration, max_call: Duration) -> Self {
         let (rows, archive) = (Arrivals::default(), Archive::default());
-        Self { quiet, max_call, rows, archive, stale: false, calls: Vec::new() }
+        let restarts = Restarts::default();
+        Self { quiet, max_call, rows, archive, restarts, stale: false, calls: Vec::new() }
     }
 
     /// Takes rows as they were read, in any order, any number of times.
     pub fn push(&mut self, rows: CallRows, now: DateTime<Utc>) {
         let new = self.archive.unseen(rows);
         self.stale |= !new.is_empty();
+        self.restarts.note(new.cel.iter(), now);
         for keys in new.cel.iter().map(keys_of_cel).chain(new.cdr.iter().map(keys_of_cdr)) {
             keys.iter().filter_map(|key| self.archive.take(key)).for_each(|kept| self.rows.extend(kept));
         }
         self.rows.extend(Arrivals::of(new, now));
+    }
+
+    /// Asterisk said when it was started: what it had left open before has ended. `system` is its systemname, empty
+    /// without one.
+    pub fn asterisk_started(&mut self, system: &str, at: DateTime<Utc>, now: DateTime<Utc>) {
+        self.restarts.told(system, at, now);
+        self.stale = true;
     }
 
     /// Calls that are complete now, each once, in order of their ids.
@@ -131,6 +148,7 @@ impl OpenCalls {
             self.regroup();
         }
         self.archive.forget(now);
+        self.restarts.forget(now - self.max_call - Self::KEPT);
         finished
     }
 
@@ -174,8 +192,9 @@ impl OpenCalls {
             (false, false) => End::Unknown,
         };
         let id = rows.linkedids().into_iter().next().unwrap_or_default();
+        let cut_off = if end == End::Unknown { self.restarts.cut_off(&rows) } else { None };
         let (newest, fresh) = self.rows.newest(&cel, &cdr);
-        Progress { id, newest, end, fresh, cel, cdr }
+        Progress { id, newest, end, cut_off, fresh, cel, cdr }
     }
 
     fn is_finished(&self, call: &Progress, now: DateTime<Utc>) -> bool {
@@ -185,7 +204,10 @@ impl OpenCalls {
             End::Likely => self.quiet,
             End::Unknown => self.max_call,
         };
-        silence >= enough
+        let dead = |noticed: DateTime<Utc>| {
+            now - noticed.max(call.newest) >= TimeDelta::from_std(Self::DEAD).unwrap_or_default()
+        };
+        silence >= enough || call.cut_off.is_some_and(dead)
     }
 }
 

@@ -52,7 +52,12 @@ pub(super) fn epoch(uniqueid: &str) -> Option<i64> {
     (100_000_000..=9_999_999_999).contains(&seconds).then_some(seconds)
 }
 
-/// The same as a time.
+/// Asterisk's own name in a uniqueid: `pbx1` in `pbx1-1795168653.12`, empty where it has none.
+pub(super) fn system(uniqueid: &str) -> &str {
+    uniqueid.rsplit_once('-').map_or("", |(system, _)| system)
+}
+
+/// The UTC second in a uniqueid as a time.
 pub(super) fn born(uniqueid: &str) -> Option<DateTime<Utc>> {
     epoch(uniqueid).and_then(|seconds| DateTime::from_timestamp(seconds, 0))
 }
