@@ -10,6 +10,7 @@ pub mod check;
 mod completions;
 pub mod convert;
 pub mod demo;
+pub mod dialplan;
 pub mod directory;
 mod error;
 pub mod explain;
@@ -98,6 +99,8 @@ enum Command {
     Lookup(lookup::Args),
     /// One call: rows, conversations, decisions, requests and answers
     Explain(explain::Args),
+    /// The include file for Asterisk's dialplan, with this installation's address
+    Dialplan(dialplan::Args),
     /// One recording to MP3
     Convert(convert::Args),
     /// The local mirror of the CRM's phone numbers
@@ -152,6 +155,7 @@ fn run(command: Command, global: &Global) -> Result<ExitCode, CliError> {
         Command::Backfill(args) => backfill::run(&args, global),
         Command::Lookup(args) => lookup::run(&args, global),
         Command::Explain(args) => explain::run(&args, global),
+        Command::Dialplan(args) => dialplan::run(&args, global),
         Command::Convert(args) => convert::run(&args, global),
         Command::Directory(args) => directory::run(&args, global),
         Command::Amocrm(args) => amocrm::run(&args, global),

@@ -2,6 +2,7 @@
 
 pub mod amocrm;
 pub mod clock;
+pub mod dialplan;
 pub mod directory;
 pub mod doctor;
 pub mod fastagi;

@@ -4,6 +4,7 @@ pub mod agi;
 pub mod ami;
 pub mod call;
 pub mod crm;
+pub mod dialplan;
 pub mod directory;
 mod lines;
 pub mod phone;

@@ -12,6 +12,7 @@ mod commands;
 mod delivery_lab;
 mod demo;
 mod desk;
+mod dialplan;
 mod digits;
 mod directory;
 mod exactly_once;

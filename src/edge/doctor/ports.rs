@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Notes;
-use crate::settings::Settings;
+use crate::{logic::dialplan::AGI_PORT, settings::Settings};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -107,11 +107,13 @@ async fn port(address: SocketAddr, question: &str, is_ours: impl Fn(&str) -> boo
 }
 
 fn tell(part: &'static str, address: SocketAddr, port: Port, notes: &mut Notes<'_>) {
+    let is_agis_own = part == "agi" && address.port() == AGI_PORT;
     let address = address.to_string();
     let values = [("part", part), ("address", address.as_str())];
     match port {
         Port::Ours => notes.ok(part, "check.port_ours", &values),
         Port::Free => notes.ok(part, "check.port_free", &values),
+        Port::Taken if is_agis_own => notes.fault(part, "check.agi_port_taken", &values),
         Port::Taken => notes.fault(part, "check.port_taken", &values),
         Port::Refused(error) => {
             notes.fault(part, "check.port_refused", &[values[0], values[1], ("error", &error)]);

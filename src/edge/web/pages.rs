@@ -1,6 +1,7 @@
 //! Server-rendered pages: embedded templates over small view models.
 
 mod assets;
+mod dialplan;
 mod home;
 mod list;
 mod settings;
@@ -37,6 +38,8 @@ pub(super) fn router() -> Router<App> {
         .route("/calls", get(list::page))
         .route("/calls/{id}", get(story::page))
         .route("/calls/{id}/retry", post(story::retry))
+        .route("/dialplan", get(dialplan::page))
+        .route("/dialplan/{flavour}/extensions_perezvon.conf", get(dialplan::download))
         .route("/settings", get(settings::page))
 }
 
@@ -128,6 +131,7 @@ fn environment() -> Environment<'static> {
         "home.html",
         "calls.html",
         "call.html",
+        "dialplan.html",
         "settings.html",
         "sign_in.html",
         "elsewhere.html",

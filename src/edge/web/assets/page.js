@@ -44,4 +44,21 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("form[data-auto] select, form[data-auto] input[type=date]")) event.target.form.requestSubmit();
 });
 
+// Where the page is not secure (plain HTTP in a company's network) browsers keep the clipboard to the old command.
+async function copy(button) {
+  const field = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    field.select();
+    if (!document.execCommand("copy")) return;
+  }
+  button.textContent = button.dataset.copied;
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button));
+}
+
 loop();

@@ -73,6 +73,11 @@ impl Eye<'_> {
         say(self.language, key, &[])
     }
 
+    /// The same with values put in.
+    pub(super) fn say_with(&self, key: &str, values: &[(&str, &str)]) -> String {
+        say(self.language, key, values)
+    }
+
     fn format(&self, time: DateTime<Utc>, form: &str) -> String {
         fn in_zone<Z: chrono::TimeZone>(time: &DateTime<Z>, form: &str) -> String
         where
