@@ -12,7 +12,9 @@ use crate::{
     edge::{
         amocrm::{Amocrm, Failure},
         directory::Directory,
-        fastagi, metrics,
+        fastagi,
+        hangups::Hangups,
+        metrics,
         pbx_database::{PbxDatabase, PbxError},
         poller,
         recordings::Library,
@@ -134,6 +136,7 @@ struct Parts {
     library: Arc<Library>,
     amocrm: Option<Arc<Amocrm>>,
     directory: Arc<Directory>,
+    hangups: Arc<Hangups>,
 }
 
 impl Parts {
@@ -159,7 +162,7 @@ impl Parts {
             Arc::clone(&board),
         )
         .await?;
-        Ok(Self { settings, store, board, phones, library, amocrm, directory })
+        Ok(Self { settings, store, board, phones, library, amocrm, directory, hangups: Arc::default() })
     }
 }
 
@@ -209,15 +212,16 @@ fn poll(parts: &Parts, stage: &Stage, wake: &Arc<Notify>) -> Result<(), ServeErr
         return Ok(());
     }
     let context = Context::from_settings(&parts.settings).map_err(ServeError::Settings)?;
-    stage.spawn(poller::run(
-        PbxDatabase::new(&parts.settings.pbx)?,
-        parts.store.clone(),
-        Arc::new(context),
-        Arc::clone(&parts.library),
-        Arc::clone(&parts.board),
-        Arc::clone(wake),
-        stage.stop.clone(),
-    ));
+    let poller = poller::Parts {
+        database: PbxDatabase::new(&parts.settings.pbx)?,
+        store: parts.store.clone(),
+        context: Arc::new(context),
+        library: Arc::clone(&parts.library),
+        board: Arc::clone(&parts.board),
+        wake: Arc::clone(wake),
+        hangups: Arc::clone(&parts.hangups),
+    };
+    stage.spawn(poller::run(poller, stage.stop.clone()));
     Ok(())
 }
 

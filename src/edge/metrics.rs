@@ -18,6 +18,8 @@ pub const AGI_REFUSED_COMMANDS: &str = "perezvon_agi_refused_commands_total";
 pub const POLLS: &str = "perezvon_pbx_polls_total";
 /// Time of one poll.
 pub const POLL_SECONDS: &str = "perezvon_pbx_poll_seconds";
+/// Why a poll began; label `sign` is `time`, `hangup` (AMI) or `rows` (a key has moved).
+pub const POLL_SIGNS: &str = "perezvon_pbx_poll_signs_total";
 /// Rows read; label `table` is `cdr` or `cel`.
 pub const ROWS: &str = "perezvon_pbx_rows_total";
 /// Calls that were told whole; label `outcome`.
@@ -72,6 +74,7 @@ fn describe() {
     describe_counter!(AGI_REFUSED_COMMANDS, "Commands that Asterisk did not carry out");
     describe_counter!(POLLS, "Polls of Asterisk's tables");
     describe_histogram!(POLL_SECONDS, Unit::Seconds, "One poll of Asterisk's tables");
+    describe_counter!(POLL_SIGNS, "Why polls of Asterisk's tables began");
     describe_counter!(ROWS, "Rows read from Asterisk's tables, by table");
     describe_counter!(CALLS, "Calls told whole, by outcome");
     describe_gauge!(CALLS_KEPT, "Calls in the store, by state");

@@ -6,6 +6,7 @@ pub mod dialplan;
 pub mod directory;
 pub mod doctor;
 pub mod fastagi;
+pub mod hangups;
 pub mod metrics;
 pub mod pbx_database;
 pub mod poller;

@@ -1,6 +1,7 @@
 //! Rows in a real database become calls.
 
 pub(crate) mod fixtures;
+mod signs;
 pub(crate) mod tables;
 
 use std::{sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use perezvon::{
     cli::calls::calls_of,
     edge::{
         clock,
+        hangups::Hangups,
         pbx_database::PbxDatabase,
         poller,
         recordings::Library,
@@ -31,22 +33,25 @@ impl Pbx {
     fn poll(&self, settings: &Settings, store: &Store) -> Polling {
         let stop = CancellationToken::new();
         let board = Arc::new(Board::default());
-        let running = tokio::spawn(poller::run(
-            PbxDatabase::new(&settings.pbx).unwrap(),
-            store.clone(),
-            Arc::new(Context::from_settings(settings).unwrap()),
-            Arc::new(Library::new(settings, Secret::default())),
-            board.clone(),
-            Arc::new(Notify::new()),
-            stop.clone(),
-        ));
-        Polling { stop, board, running }
+        let hangups = Arc::new(Hangups::default());
+        let parts = poller::Parts {
+            database: PbxDatabase::new(&settings.pbx).unwrap(),
+            store: store.clone(),
+            context: Arc::new(Context::from_settings(settings).unwrap()),
+            library: Arc::new(Library::new(settings, Secret::default())),
+            board: board.clone(),
+            wake: Arc::new(Notify::new()),
+            hangups: hangups.clone(),
+        };
+        let running = tokio::spawn(poller::run(parts, stop.clone()));
+        Polling { stop, board, hangups, running }
     }
 }
 
 struct Polling {
     stop: CancellationToken,
     board: Arc<Board>,
+    hangups: Arc<Hangups>,
     running: tokio::task::JoinHandle<()>,
 }
 

@@ -2,20 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Target, Trouble,
+    Parts, Trouble,
+    awaited::Awaited,
     place::{CdrReading, Reading},
     tail::Tail,
 };
 use crate::{
     edge::{
         clock, metrics as counters,
-        pbx_database::{Newest, PbxDatabase, PbxError},
+        pbx_database::{Newest, PbxError},
         store::Put,
     },
-    logic::call::{self, CallRows, OpenCalls},
+    logic::call::{self, Call, CallRows, OpenCalls},
 };
 
 /// After new rows a call may be complete so soon, though the next poll is later.
@@ -26,6 +27,10 @@ const AGAIN: Duration = Duration::from_millis(300);
 const TRIES: u32 = 3;
 /// As many rows as one question brings.
 const PAGE: usize = 500;
+/// A call that ended so lately: AMI's word of it is remembered.
+const LATELY: TimeDelta = TimeDelta::seconds(60);
+/// So many calls in a row must end untold by AMI before it is doubted.
+const UNTOLD: u32 = 3;
 /// Between two looks for rows and calls that can be forgotten.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -38,10 +43,12 @@ struct Settling {
 
 /// The poller's state; all of it can be made again from the store and the tables.
 pub(super) struct Intake {
-    pub(super) database: PbxDatabase,
-    pub(super) target: Target,
+    pub(super) parts: Parts,
     open: OpenCalls,
     settling: Vec<Settling>,
+    awaited: Awaited,
+    /// Calls in a row of whose end AMI did not tell.
+    untold: u32,
     reading: Option<Reading>,
     /// When this process began to poll, in whole seconds as the tables have them.
     pub(super) started: DateTime<Utc>,
@@ -50,17 +57,18 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(database: PbxDatabase, target: Target) -> Self {
-        let settings = database.settings();
+    pub(super) fn new(parts: Parts) -> Self {
+        let settings = parts.database.settings();
         let open = OpenCalls::new(settings.quiet.0, settings.max_call.0);
         let now = Instant::now();
         let started = clock::now();
         let started = DateTime::from_timestamp(started.timestamp(), 0).unwrap_or(started);
         Self {
-            database,
-            target,
+            parts,
             open,
             settling: Vec::new(),
+            awaited: Awaited::default(),
+            untold: 0,
             reading: None,
             started,
             next_read: now,
@@ -91,7 +99,7 @@ impl Intake {
         let done = self.work(&mut reading).await;
         self.reading = Some(reading);
         if done.is_err() {
-            self.database.forget().await;
+            self.parts.database.forget().await;
         }
         done?;
         let now = Instant::now();
@@ -100,11 +108,17 @@ impl Intake {
     }
 
     async fn work(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
-        let interval = self.database.settings().poll_interval.0;
+        let interval = self.parts.database.settings().poll_interval.0;
         let started = Instant::now();
         self.next_read = started + interval;
+        self.awaited.expect(self.parts.hangups.take(), started);
         if !self.read(reading).await? {
             self.next_read = self.next_read.min(Instant::now() + SOON);
+        }
+        if reading.cel.is_some() {
+            self.awaited.looked(started);
+            self.awaited.forget(started);
+            self.next_read = self.awaited.next().map_or(self.next_read, |next| self.next_read.min(next));
         }
         metrics::counter!(counters::POLLS).increment(1);
         metrics::histogram!(counters::POLL_SECONDS).record(started.elapsed().as_secs_f64());
@@ -117,8 +131,8 @@ impl Intake {
     /// Gives whether nothing was new.
     async fn read(&mut self, reading: &mut Reading) -> Result<bool, Trouble> {
         let mut idle = true;
-        if reading.cel.is_some() && self.database.schema().await?.cel.is_none() {
-            return Err(PbxError::NoTable { table: self.database.settings().cel_table.clone() }.into());
+        if reading.cel.is_some() && self.parts.database.schema().await?.cel.is_none() {
+            return Err(PbxError::NoTable { table: self.parts.database.settings().cel_table.clone() }.into());
         }
         if let Some(tail) = &mut reading.cel {
             idle &= self.read_cel(tail).await?;
@@ -126,14 +140,14 @@ impl Intake {
         match &mut reading.cdr {
             CdrReading::Key(tail) => idle &= self.read_cdr(tail).await?,
             CdrReading::Sweeps(sweeps) => {
-                let cdr = sweeps.read(&self.database).await?;
+                let cdr = sweeps.read(&self.parts.database).await?;
                 count("cdr", cdr.len());
                 idle &= cdr.is_empty();
                 self.open.push(CallRows { cdr, cel: Vec::new() }, clock::now());
             }
         }
         if idle {
-            let Newest { cel, cdr } = self.database.newest().await?;
+            let Newest { cel, cdr } = self.parts.database.newest().await?;
             if let (Some(tail), Some(newest)) = (&mut reading.cel, cel) {
                 tail.fell(newest);
             }
@@ -147,14 +161,18 @@ impl Intake {
     /// Gives whether nothing was new.
     async fn read_cel(&mut self, tail: &mut Tail) -> Result<bool, Trouble> {
         let mut idle = true;
-        let mut rows = self.database.cel_with(&tail.missing(Instant::now())).await?;
+        let mut rows = self.parts.database.cel_with(&tail.missing(Instant::now())).await?;
         loop {
-            let new = self.database.cel_after(tail.top()).await?;
+            let new = self.parts.database.cel_after(tail.top()).await?;
             let more = new.len() == PAGE;
             rows.extend(new);
             idle &= rows.is_empty();
             count("cel", rows.len());
-            rows.iter().for_each(|row| tail.saw(row.id, &row.linkedid, Instant::now()));
+            let now = Instant::now();
+            for row in &rows {
+                tail.saw(row.id, &row.linkedid, now);
+                self.awaited.saw(row, now);
+            }
             self.open.push(CallRows { cel: std::mem::take(&mut rows), cdr: Vec::new() }, clock::now());
             if !more {
                 return Ok(idle);
@@ -165,9 +183,9 @@ impl Intake {
 
     async fn read_cdr(&mut self, tail: &mut Tail) -> Result<bool, Trouble> {
         let mut idle = true;
-        let mut rows = self.database.cdr_with(&tail.missing(Instant::now())).await?;
+        let mut rows = self.parts.database.cdr_with(&tail.missing(Instant::now())).await?;
         loop {
-            let new = self.database.cdr_after(tail.top()).await?;
+            let new = self.parts.database.cdr_after(tail.top()).await?;
             let more = new.len() == PAGE;
             rows.extend(new);
             idle &= rows.is_empty();
@@ -195,7 +213,7 @@ impl Intake {
     async fn store_due(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
         while let Some(at) = self.settling.iter().position(|settling| settling.due <= Instant::now()) {
             let rows = self.settling[at].rows.clone();
-            let whole = self.database.completed(rows.clone()).await?;
+            let whole = self.parts.database.completed(rows.clone()).await?;
             if whole.cel.len() > rows.cel.len() && !call::is_complete(&whole) {
                 // More had happened than we knew, and the call goes on.
                 self.open.push(whole, clock::now());
@@ -214,22 +232,23 @@ impl Intake {
         Ok(())
     }
 
-    async fn store(&self, whole: &CallRows, reading: &mut Reading) -> Result<(), Trouble> {
+    async fn store(&mut self, whole: &CallRows, reading: &mut Reading) -> Result<(), Trouble> {
         for rows in call::group(whole.clone()) {
             // Asterisk's tables may have been tidied since the call was stored.
-            let rows = self.target.store.with_known_rows(rows).await?;
-            let Some(mut call) = call::fold(&rows, &self.target.context) else { continue };
+            let rows = self.parts.store.with_known_rows(rows).await?;
+            let Some(mut call) = call::fold(&rows, &self.parts.context) else { continue };
             if call.ended_at < reading.begun {
                 continue;
             }
-            self.target.library.probe_call(&mut call).await;
-            let put = self.target.store.put_call(&call, &rows).await?;
+            self.weigh_ami(&call, &rows);
+            self.parts.library.probe_call(&mut call).await;
+            let put = self.parts.store.put_call(&call, &rows).await?;
             tracing::debug!(call = call.id, outcome = ?call.outcome, ?put, "a call has ended");
             if put != Put::Same {
                 let outcome =
                     serde_json::to_value(call.outcome).ok().and_then(|word| word.as_str().map(str::to_owned));
                 metrics::counter!(counters::CALLS, "outcome" => outcome.unwrap_or_default()).increment(1);
-                self.target.wake.notify_one();
+                self.parts.wake.notify_one();
             }
         }
         if let Some(tail) = &mut reading.cel {
@@ -237,9 +256,30 @@ impl Intake {
         }
         match &mut reading.cdr {
             CdrReading::Key(tail) => tail.done(whole.cdr.iter().map(|row| row.uniqueid.as_str())),
-            CdrReading::Sweeps(sweeps) => sweeps.done(&self.target.store, &whole.cdr).await?,
+            CdrReading::Sweeps(sweeps) => sweeps.done(&self.parts.store, &whole.cdr).await?,
         }
         Ok(())
+    }
+
+    /// Whether AMI told of a call's end; when it never does, it must not be relied on.
+    fn weigh_ami(&mut self, call: &Call, rows: &CallRows) {
+        let Some(since) = self.parts.hangups.since() else { return };
+        if call.ended_at < since.max(clock::now() - LATELY) {
+            return;
+        }
+        let ids = rows.cel.iter().map(|row| &row.uniqueid).chain(rows.cdr.iter().map(|row| &row.uniqueid));
+        let told = { ids }.any(|id| self.awaited.was_told(id));
+        self.untold = if told { 0 } else { self.untold + 1 };
+        if self.untold >= UNTOLD {
+            self.untold = 0;
+            self.parts.hangups.doubt();
+        }
+    }
+
+    /// Whether there are rows that were not read; not known, and so no, while the tables do not answer.
+    pub(super) async fn is_behind(&self) -> bool {
+        let Some(reading) = &self.reading else { return false };
+        self.parts.database.newest().await.is_ok_and(|newest| reading.is_behind(newest))
     }
 
     async fn tidy(&mut self, reading: &mut Reading) -> Result<(), Trouble> {
@@ -248,17 +288,17 @@ impl Intake {
             return Ok(());
         }
         self.next_tidy = now + TIDY_EVERY;
-        let longest = self.database.settings().max_call.0 * 2;
+        let longest = self.parts.database.settings().max_call.0 * 2;
         if let Some(tail) = &mut reading.cel {
             tail.forget(longest, now);
         }
         match &mut reading.cdr {
             CdrReading::Key(tail) => tail.forget(longest, now),
-            CdrReading::Sweeps(sweeps) => sweeps.forget(&self.target.store).await?,
+            CdrReading::Sweeps(sweeps) => sweeps.forget(&self.parts.store).await?,
         }
         // CEL may have been switched on, or an index made.
-        self.database.forget().await;
-        if reading.cel.is_none() && self.database.schema().await?.cel.is_some() {
+        self.parts.database.forget().await;
+        if reading.cel.is_none() && self.parts.database.schema().await?.cel.is_some() {
             *reading = self.begin().await?;
         }
         Ok(())

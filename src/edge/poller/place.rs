@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Trouble, intake::Intake, sweeps::Sweeps, tail::Tail};
+use crate::edge::pbx_database::Newest;
 
 /// At the very first start so many rows are looked at that are there already: calls may have ended while the database
 /// could not be reached yet.
@@ -36,14 +37,23 @@ pub(super) enum CdrReading {
     Sweeps(Box<Sweeps>),
 }
 
+impl Reading {
+    /// Whether the greatest keys are others than those read last.
+    pub(super) fn is_behind(&self, newest: Newest) -> bool {
+        let moved = |tail: &Tail, newest: Option<i64>| newest.is_some_and(|newest| newest != tail.top());
+        let cdr = matches!(&self.cdr, CdrReading::Key(tail) if moved(tail, newest.cdr));
+        cdr || self.cel.as_ref().is_some_and(|tail| moved(tail, newest.cel))
+    }
+}
+
 impl Intake {
     /// Finds the place where the last run stopped; the very first start begins now.
     pub(super) async fn begin(&self) -> Result<Reading, Trouble> {
-        let settings = self.database.settings();
-        let schema = self.database.schema().await?;
-        let newest = self.database.newest().await?;
+        let settings = self.parts.database.settings();
+        let schema = self.parts.database.schema().await?;
+        let newest = self.parts.database.newest().await?;
         let back = |newest: Option<i64>| newest.map(|newest| (newest - LOOK_BACK).max(0));
-        let place = match self.target.store.cursor(&self.cursor()).await? {
+        let place = match self.parts.store.cursor(&self.cursor()).await? {
             Some(kept) => serde_json::from_str(&kept).unwrap_or_default(),
             None => Place {
                 cel: back(newest.cel),
@@ -58,7 +68,7 @@ impl Intake {
             Some(tail) => CdrReading::Key(tail),
             None => CdrReading::Sweeps(Box::new(
                 Sweeps::load(
-                    &self.target.store,
+                    &self.parts.store,
                     settings.max_call.chrono(),
                     settings.poll_interval.0,
                     schema.cel.is_some(),
@@ -73,7 +83,7 @@ impl Intake {
 
     /// Another database or table is another place.
     fn cursor(&self) -> String {
-        let settings = self.database.settings();
+        let settings = self.parts.database.settings();
         let url = settings.database_url.as_ref().map(ToString::to_string).unwrap_or_default();
         let sum = Sha256::digest(format!("{url} {} {}", settings.cdr_table, settings.cel_table));
         let sum: String = sum.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -89,7 +99,7 @@ impl Intake {
         let place = Place { cel: reading.cel.as_ref().map(Tail::floor), cdr, begun: reading.begun, swept };
         if place != reading.kept {
             let value = serde_json::to_string(&place).expect("four plain values");
-            self.target.store.keep_cursor(&self.cursor(), &value).await?;
+            self.parts.store.keep_cursor(&self.cursor(), &value).await?;
             reading.kept = place;
         }
         Ok(())
