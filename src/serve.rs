@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     edge::{
+        ami,
         amocrm::{Amocrm, Failure},
         directory::Directory,
         fastagi,
@@ -172,6 +173,7 @@ pub async fn start(settings: Settings, sockets: Sockets) -> Result<Running, Serv
     let (taking, finishing) = (Stage::default(), Stage::default());
     let wake = Arc::new(Notify::new());
     deliver(&parts, &finishing, &wake);
+    listen(&parts, &taking);
     poll(&parts, &taking, &wake)?;
     let agi = sockets.agi.as_ref().and_then(|listener| listener.local_addr().ok());
     answer(&parts, &taking, sockets.agi);
@@ -204,6 +206,15 @@ fn deliver(parts: &Parts, stage: &Stage, wake: &Arc<Notify>) {
         language: parts.settings.language(),
     });
     stage.spawn(registrar.run(Arc::clone(wake), stop));
+}
+
+fn listen(parts: &Parts, stage: &Stage) {
+    if parts.settings.ami.address.is_empty() {
+        let off = "no [ami] address: Asterisk's tables are looked at more often instead";
+        return parts.board.say("ami", Health::Off, off);
+    }
+    let (hangups, board) = (Arc::clone(&parts.hangups), Arc::clone(&parts.board));
+    stage.spawn(ami::run(parts.settings.ami.clone(), hangups, board, stage.stop.clone()));
 }
 
 fn poll(parts: &Parts, stage: &Stage, wake: &Arc<Notify>) -> Result<(), ServeError> {

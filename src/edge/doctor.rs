@@ -1,8 +1,9 @@
 //! `perezvon check`: each part looked at, each line with what to do.
 //!
-//! Changes nothing that lasts: it reads Asterisk's tables, asks the CRM who we are, and writes one short-lived
+//! Changes nothing that lasts: it reads Asterisk's tables, logs in to AMI and out, asks the CRM who we are, and writes one short-lived
 //! file into the folder of MP3.
 
+mod ami;
 mod crm;
 mod machine;
 mod pbx;
@@ -19,7 +20,7 @@ use crate::{
 /// One line of the doctor's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at: `settings`, `store`, `pbx`, `agi`, `http`, `amocrm`, `employees`, `recordings`.
+    /// What was looked at: `settings`, `store`, `pbx`, `ami`, `agi`, `http`, `amocrm`, `employees`, `recordings`.
     pub part: &'static str,
     /// How it is.
     pub health: Health,
@@ -40,6 +41,7 @@ pub async fn examine(loaded: &Loaded, told: &mut (dyn FnMut(&Finding) + Send)) -
     }
     let store = machine::store(&loaded.settings, &mut notes).await;
     pbx::tables(&loaded.settings, &mut notes).await;
+    ami::manager(&loaded.settings, &mut notes).await;
     ports::agi(&loaded.settings, &mut notes).await;
     ports::http(&loaded.settings, &mut notes).await;
     crm::account(&loaded.settings, store, &mut notes).await;

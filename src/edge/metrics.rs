@@ -14,6 +14,10 @@ pub const AGI_SECONDS: &str = "perezvon_agi_session_seconds";
 pub const AGI_REFUSED: &str = "perezvon_agi_refused_total";
 /// Commands that Asterisk did not carry out (510, 511, 520).
 pub const AGI_REFUSED_COMMANDS: &str = "perezvon_agi_refused_commands_total";
+/// Sessions of AMI that ended; label `end` is `unreachable`, `refused`, `silent`, `closed` or `malformed`.
+pub const AMI_SESSIONS: &str = "perezvon_ami_sessions_total";
+/// Events and answers of AMI.
+pub const AMI_PACKETS: &str = "perezvon_ami_packets_total";
 /// Polls of Asterisk's tables.
 pub const POLLS: &str = "perezvon_pbx_polls_total";
 /// Time of one poll.
@@ -72,6 +76,8 @@ fn describe() {
     describe_histogram!(AGI_SECONDS, Unit::Seconds, "FastAGI session, from accept to the answer");
     describe_counter!(AGI_REFUSED, "FastAGI sessions answered empty because too many were open");
     describe_counter!(AGI_REFUSED_COMMANDS, "Commands that Asterisk did not carry out");
+    describe_counter!(AMI_SESSIONS, "Sessions of AMI that ended, by how");
+    describe_counter!(AMI_PACKETS, "Events and answers of AMI");
     describe_counter!(POLLS, "Polls of Asterisk's tables");
     describe_histogram!(POLL_SECONDS, Unit::Seconds, "One poll of Asterisk's tables");
     describe_counter!(POLL_SIGNS, "Why polls of Asterisk's tables began");

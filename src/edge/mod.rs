@@ -1,5 +1,6 @@
 //! Everything that waits: each edge is a short loop that waits for one thing, asks [`crate::logic`] and does what it says.
 
+pub mod ami;
 pub mod amocrm;
 pub mod clock;
 pub mod dialplan;

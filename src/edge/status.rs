@@ -32,7 +32,7 @@ pub struct PartStatus {
     pub since: DateTime<Utc>,
 }
 
-/// Last words of all parts; parts are `store`, `pbx`, `agi`, `amocrm`, `directory`, `delivery`, `recordings`, `http`.
+/// Last words of all parts; parts are `store`, `pbx`, `ami`, `agi`, `amocrm`, `directory`, `delivery`, `recordings`, `http`.
 #[derive(Debug, Default)]
 pub struct Board(Mutex<BTreeMap<&'static str, PartStatus>>);
 

@@ -125,6 +125,10 @@ fn pbx(settings: &Settings, look: &mut Look<'_>) {
     if !ami.address.is_empty() && (ami.username.is_empty() || ami.secret.is_empty()) {
         look.fault("ami.address", "fault.ami_half", &[]);
     }
+    let port = ami.address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    if !ami.address.is_empty() && port.is_none_or(|(host, _)| host.is_empty()) {
+        look.fault("ami.address", "fault.ami_address", &[("address", &ami.address)]);
+    }
 }
 
 fn numbers(settings: &Settings, look: &mut Look<'_>) {

@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
 mod admin;
+mod ami;
 mod amocrm;
+mod asterisk_ami;
 mod backfill;
 mod commands;
 mod delivery_lab;

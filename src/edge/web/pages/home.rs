@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// Order of parts on the page: the way of a call.
-const PARTS: [&str; 8] = ["pbx", "agi", "directory", "amocrm", "delivery", "recordings", "store", "http"];
+const PARTS: [&str; 9] =
+    ["ami", "pbx", "agi", "directory", "amocrm", "delivery", "recordings", "store", "http"];
 
 #[derive(Serialize)]
 struct Part {
