@@ -36,26 +36,62 @@ struct Wanted {
     recording: bool,
     /// Whose call it is in the CRM, where that does not follow from who talked.
     responsible: Option<String>,
-    /// `false`: it is a client's call, and still does not get there (yet).
-    registered: Option<bool>,
+    /// Where it does not follow from the direction: whether the CRM gets it.
+    registered: Option<Registered>,
 }
 
-/// The CRM as it was before a scenario.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Registered {
+    Gets(bool),
+    Word(String),
+}
+
+/// What is to become of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It stands in the CRM.
+    Registered,
+    /// The service has it, the CRM not.
+    LeftOut,
+    /// The service does not know yet that it has ended.
+    Later,
+}
+
+/// What the truth says of it.
+pub(crate) fn fate(truth: &Truth, table: &Table) -> Result<Fate, String> {
+    let wanted: Wanted =
+        table.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let is_clients = truth.direction != Direction::Internal && !truth.client.is_empty();
+    match wanted.registered {
+        Some(Registered::Gets(true)) => Ok(Fate::Registered),
+        Some(Registered::Gets(false)) => Ok(Fate::LeftOut),
+        Some(Registered::Word(word)) if word == "later" => Ok(Fate::Later),
+        Some(Registered::Word(word)) => Err(format!("registered is true, false or \"later\", not “{word}”")),
+        None if is_clients && truth.result != "not_dialed" => Ok(Fate::Registered),
+        None => Ok(Fate::LeftOut),
+    }
+}
+
+/// The CRM and the service as they were before a scenario.
 pub(crate) struct Before {
-    notes: BTreeSet<u64>,
+    pub(crate) notes: BTreeSet<u64>,
     tasks: BTreeSet<u64>,
+    /// How many calls the service has.
+    pub(crate) calls: u64,
 }
 
 impl Before {
-    pub(crate) fn of(service: &Service) -> Self {
-        Self {
+    pub(crate) async fn of(service: &Service) -> Result<Self, String> {
+        Ok(Self {
             notes: service.sandbox.notes().iter().map(|note| note.id).collect(),
             tasks: service.sandbox.tasks().iter().map(|task| task.id).collect(),
-        }
+            calls: service.count().await?,
+        })
     }
 
     /// Call notes that have come since.
-    pub(crate) fn new_calls(&self, service: &Service) -> Vec<CallNote> {
+    fn new_calls(&self, service: &Service) -> Vec<CallNote> {
         service.sandbox.calls().into_iter().filter(|note| !self.notes.contains(&note.id)).collect()
     }
 
@@ -74,7 +110,7 @@ impl Before {
                 Ok(wanted) => wanted,
                 Err(error) => return vec![format!("the truth: {error}")],
             };
-            if !is_registered(truth, &wanted) {
+            if fate(truth, table) != Ok(Fate::Registered) {
                 continue;
             }
             clients.insert(plus(&truth.client));
@@ -113,17 +149,6 @@ impl Before {
         }
         faults
     }
-}
-
-/// Whether the truth's call is one that the CRM gets.
-fn is_registered(truth: &Truth, wanted: &Wanted) -> bool {
-    let is_clients = truth.direction != Direction::Internal && !truth.client.is_empty();
-    wanted.registered.unwrap_or(is_clients && truth.result != "not_dialed")
-}
-
-/// Whether the truth's call is one that the CRM gets, by its table.
-pub(crate) fn expects_a_note(truth: &Truth, table: &Table) -> bool {
-    table.clone().try_into().is_ok_and(|wanted| is_registered(truth, &wanted))
 }
 
 fn note_faults(

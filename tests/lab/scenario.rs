@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
 use crate::{
+    crm,
     lab::Lane,
     script::{self, Line, Step},
     truth::{CdrAlone, Truth},
@@ -254,7 +255,7 @@ fn complete(truth: &mut Table) -> Result<(), String> {
     truth.entry("talked").or_insert(Value::Array(who));
     truth.entry("talk_seconds").or_insert(Value::Integer(sum));
     truth.entry("recording").or_insert(Value::Boolean(talked));
-    judged(truth).map(|_| ())
+    crm::fate(&judged(truth)?, truth).map(|_| ())
 }
 
 /// The part that the comparison of stories knows.

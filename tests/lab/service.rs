@@ -111,10 +111,11 @@ impl Service {
         self.get(&format!("/api/v1/calls/{linkedid}")).await.ok()
     }
 
-    /// All calls that it has, newest first.
-    pub(crate) async fn calls(&self) -> Result<Vec<Value>, String> {
-        let answer = self.get("/api/v1/calls?limit=500").await?;
-        Ok(answer["calls"].as_array().cloned().unwrap_or_default())
+    /// How many calls it has, in whatever state.
+    pub(crate) async fn count(&self) -> Result<u64, String> {
+        let status = self.get("/api/v1/status").await?;
+        let states = status["calls"].as_object().ok_or_else(|| format!("no calls in {status}"))?;
+        Ok(states.values().filter_map(Value::as_u64).sum())
     }
 
     /// A contact of that number stands in the CRM, and the service has heard of it.

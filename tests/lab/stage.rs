@@ -17,7 +17,7 @@ use perezvon::{
 use crate::{
     ami::Ami,
     capture::{self, Capture},
-    crm::{self, Before},
+    crm::{self, Before, Fate},
     lab::Lane,
     latency::{Latencies, Watch},
     play::{Play, Played, Unplayable},
@@ -29,6 +29,8 @@ use crate::{
 
 /// How long the service may take until a call is registered or left out; the goal is another matter.
 const SERVICE: Duration = Duration::from_secs(30);
+/// How long what must not come is waited for.
+const NOTHING: Duration = Duration::from_secs(3);
 
 /// Why a scenario failed.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub(crate) struct Stage {
     service: Arc<Service>,
     watch: Watch,
     context: Context,
+    /// The last scenario, and what the CRM was after it.
+    last: Option<(String, Before)>,
     /// Where failures leave what was captured.
     folder: PathBuf,
 }
@@ -82,13 +86,16 @@ impl Stage {
             service,
             watch,
             context,
+            last: None,
             folder: folder.join("failed").join(&lane.name),
         })
     }
 
     /// Ends the service.
     pub(crate) async fn close(&self) -> Result<(), String> {
-        self.service.stop().await
+        let late = self.late_faults().await;
+        self.service.stop().await?;
+        if late.is_empty() { Ok(()) } else { Err(late.join("; ")) }
     }
 
     /// Plays a scenario and judges it; `fixture` writes it as one, too.
@@ -98,9 +105,10 @@ impl Stage {
         latencies: &Latencies,
         fixture: bool,
     ) -> Result<(), Failure> {
+        let late = self.late_faults().await;
+        self.last = None;
         self.service.forget_clients().await.map_err(Failure::Broken)?;
-        let before = Before::of(&self.service);
-        let known = self.service.calls().await.map_err(Failure::Broken)?.len();
+        let before = Before::of(&self.service).await.map_err(Failure::Broken)?;
         let (queue_log, began) = (capture::queue_log_end(&self.lane), clock::now());
         let play = Play::new(&self.lane, &self.outside, &mut self.pbx, &self.service);
         let (result, played) = play.play(scenario).await;
@@ -123,6 +131,8 @@ impl Stage {
         let left = self.folder.join(format!("{}.json", scenario.name.replace("::", "-")));
         if let Err(Unplayable(why)) = result {
             let _ = capture.write_to(&left);
+            // What it did leave is to be told before the next one begins.
+            tokio::time::sleep(NOTHING).await;
             return Err(Failure::Unplayable(format!("{why}\n{}", self.shown(&played, &left))));
         }
         if let Some(why) = unwritten {
@@ -132,16 +142,21 @@ impl Stage {
             let path = capture.write().map_err(Failure::Broken)?;
             println!("written: {}", path.display());
         }
-        let mut found = self.story_faults(scenario, &seen, &calls, began - TimeDelta::seconds(5)).await;
+        let mut found = late;
+        found.extend(self.story_faults(scenario, &seen, &calls, began - TimeDelta::seconds(5)).await);
         found.extend(played.leak.iter().cloned());
-        found.extend(self.service_faults(scenario, &before, known, &seen, &calls).await);
+        found.extend(self.service_faults(scenario, &before, &seen, &calls).await);
         self.service.check_alive().map_err(Failure::Broken)?;
+        let after = Before::of(&self.service).await.map_err(Failure::Broken)?;
         self.measure(scenario, &calls, &played, latencies);
-        if found.is_empty() {
-            return Ok(());
-        }
-        let _ = capture.write_to(&left);
-        Err(Failure::WrongStory { faults: found, seen: self.shown(&played, &left) })
+        let result = if found.is_empty() {
+            Ok(())
+        } else {
+            let _ = capture.write_to(&left);
+            Err(Failure::WrongStory { faults: found, seen: self.shown(&played, &left) })
+        };
+        self.last = Some((scenario.name.clone(), after));
+        result
     }
 
     fn calls_of(&self, rows: &CallRows) -> Vec<Call> {
@@ -187,32 +202,36 @@ impl Stage {
         &self,
         scenario: &Scenario,
         before: &Before,
-        known: usize,
         rows: &CallRows,
         calls: &[Call],
     ) -> Vec<String> {
         let truths = scenario.truths();
-        let mut all = Vec::new();
-        let mut told: Vec<Call> = Vec::new();
-        let mut count = 0;
-        for (at, rows) in group(rows.clone()).iter().enumerate() {
-            let Some(call) = fold(rows, &self.context) else { continue };
-            let waits = truths.get(at).zip(scenario.truth.get(at));
-            if waits.is_some_and(|(truth, table)| is_awaited(truth, table)) {
-                match self.settled(&call, rows).await {
-                    Ok(call) => told.push(call),
-                    Err(why) => all.push(why),
-                }
-                count += 1;
+        let (mut all, mut told, mut awaited) = (Vec::new(), Vec::new(), 0);
+        let groups = group(rows.clone());
+        let folded = groups.iter().filter_map(|rows| Some((fold(rows, &self.context)?, rows)));
+        for (at, (call, rows)) in folded.enumerate() {
+            let fate =
+                truths.get(at).zip(scenario.truth.get(at)).map(|(truth, table)| crm::fate(truth, table));
+            if fate == Some(Ok(Fate::Later)) {
+                continue;
             }
+            awaited += 1;
+            match self.settled(&call, rows).await {
+                Ok(call) => told.push(call),
+                Err(why) => all.push(why),
+            }
+        }
+        if awaited < groups.len() || groups.is_empty() {
+            // Nothing says that nothing comes.
+            tokio::time::sleep(NOTHING).await;
         }
         if told.len() == truths.len() {
             let found = faults(&told, &truths, 2);
             all.extend(found.into_iter().map(|fault| format!("the service: {fault}")));
         }
-        match self.service.calls().await {
-            Ok(now) if now.len() != known + count => {
-                all.push(format!("the service has {} new calls, were {count}", now.len() - known));
+        match self.service.count().await {
+            Ok(now) if now != before.calls + awaited => {
+                all.push(format!("the service has {} calls more, were {awaited}", now - before.calls));
             }
             Ok(_) => {}
             Err(why) => all.push(why),
@@ -223,6 +242,23 @@ impl Stage {
             all.extend(before.faults(&self.service, &self.lane, &together).await);
         }
         all
+    }
+
+    /// What came after the last scenario was judged: late rows must change calls, never add any.
+    async fn late_faults(&self) -> Vec<String> {
+        let Some((name, after)) = &self.last else { return Vec::new() };
+        let now = match Before::of(&self.service).await {
+            Ok(now) => now,
+            Err(why) => return vec![why],
+        };
+        match now.calls == after.calls && now.notes == after.notes {
+            true => Vec::new(),
+            false => vec![format!(
+                "after {name} was over, the service got {} calls more, the CRM {} notes",
+                now.calls.saturating_sub(after.calls),
+                now.notes.difference(&after.notes).count()
+            )],
+        }
     }
 
     /// Waits until the service is through with a call and all its rows; gives the call as it tells it.
@@ -262,7 +298,7 @@ impl Stage {
     fn measure(&self, scenario: &Scenario, calls: &[Call], played: &Played, latencies: &Latencies) {
         let truths = scenario.truths();
         for ((call, truth), table) in calls.iter().zip(&truths).zip(&scenario.truth) {
-            if !crm::expects_a_note(truth, table) {
+            if crm::fate(truth, table) != Ok(Fate::Registered) {
                 continue;
             }
             if let Some(took) = self.watch.of(call, &played.events) {
@@ -270,10 +306,4 @@ impl Stage {
             }
         }
     }
-}
-
-/// Whether the service is to have the call at all: one that waits for its end is not told yet.
-fn is_awaited(truth: &Truth, table: &toml::Table) -> bool {
-    let waits = table.get("registered").and_then(toml::Value::as_bool) == Some(false);
-    !waits || crm::expects_a_note(truth, table)
 }
