@@ -50,8 +50,8 @@ fn main() -> ExitCode {
         Ok(lab) => lab,
         Err(fault) => return refused(&fault),
     };
-    let mut trials = reading::trials();
     let Some((folder, lanes)) = lab else {
+        let mut trials = reading::trials();
         trials.extend(ignored(&sources));
         return libtest_mimic::run(&arguments, trials).exit_code();
     };
@@ -60,9 +60,8 @@ fn main() -> ExitCode {
         Err(error) => return refused(&error.to_string()),
     };
     let house = Arc::new(House { runtime, folder, stages: stages(&lanes), latencies: Latencies::default() });
-    let (played, all) = house.trials(&sources, &lanes);
-    let left_out = all - played.len();
-    trials.extend(played);
+    let (trials, all) = house.trials(&sources, &lanes);
+    let left_out = all - trials.len();
     // As many as there are: each waits for its lane's turn, so that no lane waits for another.
     arguments.test_threads = arguments.test_threads.or(Some(trials.len()));
     let listing = arguments.list;
@@ -86,19 +85,38 @@ fn refused(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// All trials of a whole lab, where there is none.
+/// The wanted trials of a whole lab, where there is none.
 fn ignored(sources: &[Source]) -> Vec<Trial> {
-    let lanes = lab::imagined();
+    let wanted = Wanted::of_environment();
     let mut trials = Vec::new();
-    for source in sources {
-        for lane in &lanes {
-            if let Ok(Some(scenario)) = source.on_lane(lane) {
-                let name = format!("{}::{}", lane.name, scenario.name);
+    for lane in &lab::imagined() {
+        for scenario in sources.iter().filter_map(|source| source.on_lane(lane).ok().flatten()) {
+            let name = format!("{}::{}", lane.name, scenario.name);
+            if wanted.wants(&name, &scenario) {
                 trials.push(Trial::test(name, || Ok(())).with_ignored_flag(true));
             }
         }
     }
     trials
+}
+
+/// Which trials are asked for.
+struct Wanted {
+    parts: Vec<String>,
+    quick: bool,
+}
+
+impl Wanted {
+    fn of_environment() -> Self {
+        let parts = std::env::var(ONLY).unwrap_or_default();
+        let parts = parts.split_whitespace().map(str::to_owned).collect();
+        Self { parts, quick: std::env::var_os(QUICK).is_some() }
+    }
+
+    fn wants(&self, name: &str, scenario: &Scenario) -> bool {
+        let named = self.parts.is_empty() || self.parts.iter().any(|part| name.contains(part));
+        named && (scenario.quick || !self.quick)
+    }
 }
 
 /// A lane's stage: opened when the first scenario comes, given up when it broke.
@@ -119,21 +137,17 @@ struct House {
 impl House {
     /// Those that are wanted, scenario by scenario, and how many there are in all.
     fn trials(self: &Arc<Self>, sources: &[Source], lanes: &[Lane]) -> (Vec<Trial>, usize) {
-        let wanted = std::env::var(ONLY).unwrap_or_default();
-        let wanted: Vec<&str> = wanted.split_whitespace().collect();
-        let quick = std::env::var_os(QUICK).is_some();
+        let wanted = Wanted::of_environment();
         let (mut trials, mut all) = (Vec::new(), 0);
         for source in sources {
             for lane in lanes {
                 let Ok(Some(scenario)) = source.on_lane(lane) else { continue };
                 all += 1;
                 let name = format!("{}::{}", lane.name, scenario.name);
-                let named = wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
-                if !named || (quick && !scenario.quick) {
-                    continue;
+                if wanted.wants(&name, &scenario) {
+                    let (house, lane) = (Arc::clone(self), lane.clone());
+                    trials.push(Trial::test(name, move || house.play(&lane, &scenario)));
                 }
-                let (house, lane) = (Arc::clone(self), lane.clone());
-                trials.push(Trial::test(name, move || house.play(&lane, &scenario)));
             }
         }
         (trials, all)

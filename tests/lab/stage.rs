@@ -206,7 +206,7 @@ impl Stage {
         calls: &[Call],
     ) -> Vec<String> {
         let truths = scenario.truths();
-        let (mut all, mut told, mut awaited) = (Vec::new(), Vec::new(), 0);
+        let (mut all, mut told, mut awaited) = (Vec::new(), Vec::new(), 0_u64);
         let groups = group(rows.clone());
         let folded = groups.iter().filter_map(|rows| Some((fold(rows, &self.context)?, rows)));
         for (at, (call, rows)) in folded.enumerate() {
@@ -221,7 +221,7 @@ impl Stage {
                 Err(why) => all.push(why),
             }
         }
-        if awaited < groups.len() || groups.is_empty() {
+        if told.len() < groups.len() || groups.is_empty() {
             // Nothing says that nothing comes.
             tokio::time::sleep(NOTHING).await;
         }
