@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use super::{
     bridge::Bridged,
@@ -133,7 +133,9 @@ pub(super) fn via(story: &Story<'_>, index: usize, party: &str) -> Option<String
     if transferred || consulting {
         return employee_of(story, party);
     }
-    let own = |extension: &String| extension != party && forwards(story, extension);
+    let own = |extension: &String| {
+        extension != party && forwards(story, extension) && !took_it(story, extension, channel.start)
+    };
     from_follow_me(story, &ancestors)
         .filter(own)
         .or_else(|| from_phone(story, &ancestors, index).filter(own))
@@ -144,6 +146,13 @@ pub(super) fn via(story: &Story<'_>, index: usize, party: &str) -> Option<String
         })
         .or_else(|| from_dialplan(story, &ancestors, index, party).filter(own))
         .or_else(|| employee_of(story, party))
+}
+
+/// The extension's own phone had been picked up before: whoever is rung then was called by a person, not by a forward.
+fn took_it(story: &Story<'_>, extension: &str, before: DateTime<Utc>) -> bool {
+    story.channels.iter().any(|(_, phone)| {
+        phone.employee() == Some(extension) && phone.answered.is_some_and(|answered| answered < before)
+    })
 }
 
 /// The employee whose mobile it is, by the settings.

@@ -76,7 +76,8 @@ fn blindly(story: &Story<'_>, client: &Client, exit: usize) -> bool {
     transferred && story.events[exit..].iter().any(client_left)
 }
 
-/// A consultation by feature code takes the same channel into another bridge.
+/// A consultation by feature code takes the same channel into another bridge, to a Local channel made for it; its
+/// context is whatever TRANSFER_CONTEXT names.
 fn to_consult(story: &Story<'_>, exit: usize) -> bool {
     let own = &story.events[exit];
     let soon = own.at + Duration::seconds(1);
@@ -92,6 +93,9 @@ fn to_consult(story: &Story<'_>, exit: usize) -> bool {
         let channel = story.channels.find(&event.row.uniqueid);
         event.is("BRIDGE_ENTER")
             && event.extra("bridge_id") == second
-            && channel.is_some_and(|channel| story.channels.all[channel].parsed().context.ends_with("-xfer"))
+            && channel.is_some_and(|channel| {
+                let made = &story.channels.all[channel];
+                !made.is_real() && (made.start - own.at).abs() <= Duration::seconds(1)
+            })
     })
 }
