@@ -106,7 +106,7 @@ fn fill(language: Language, text: &str, values: &[(&str, &str)]) -> String {
 }
 
 /// The form of a word after a number: Russian has three (1, 2, 5), English two.
-fn word<'a>(language: Language, n: u64, forms: &[&'a str]) -> &'a str {
+pub(crate) fn word<'a>(language: Language, n: u64, forms: &[&'a str]) -> &'a str {
     let index = match language {
         Language::En => usize::from(n != 1),
         Language::Ru => match (n % 10, n % 100) {

@@ -107,7 +107,7 @@ enum Command {
     Directory(directory::Args),
     /// Sign in to amoCRM; look at users and pipelines
     Amocrm(amocrm::Args),
-    /// Show, check, or print an example of the settings
+    /// Show, check, or print an example of the settings; fields of templates
     Settings(settings::Args),
     /// Bring the store's tables up to date
     Migrate(migrate::Args),

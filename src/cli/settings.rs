@@ -1,4 +1,6 @@
-//! `perezvon settings`: show, check, example.
+//! `perezvon settings`: show, check, example, fields.
+
+mod fields;
 
 use std::process::ExitCode;
 
@@ -34,20 +36,31 @@ enum Command {
         #[arg(long, value_name = "LANGUAGE", value_parser = ["ru", "en"])]
         language: Option<String>,
     },
+    /// What templates may say: every field and filter, each with an example
+    Fields {
+        /// Language of the meanings: ru or en [default: the locale's]
+        #[arg(long, value_name = "LANGUAGE", value_parser = ["ru", "en"])]
+        language: Option<String>,
+    },
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
     match &args.command {
         Command::Example { language } => {
-            let asked = language.as_deref().and_then(Language::parse);
-            let language = asked.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()));
-            print!("{}", crate::settings::example::example(language));
+            print!("{}", crate::settings::example::example(asked(language.as_deref())));
         }
+        Command::Fields { language } => fields::print(asked(language.as_deref()), global.json)?,
         Command::Show => show(&loaded(global)?, global.json)?,
         Command::Check => check(&loaded(global)?, global)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The language named, else the locale's: the settings may not be there yet.
+fn asked(language: Option<&str>) -> Language {
+    let named = language.and_then(Language::parse);
+    named.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
 }
 
 fn loaded(global: &Global) -> Result<Loaded, CliError> {

@@ -11,3 +11,4 @@ pub mod phone;
 pub mod retry;
 pub mod rules;
 pub mod sound;
+pub mod template;

@@ -44,6 +44,12 @@ impl Phone {
         self.0.bytes().skip(1).fold(0, |number, byte| number * 10 + u64::from(byte - b'0'))
     }
 
+    /// `+7 916 123-45-67`, for people; none when its plan is not known.
+    pub fn pretty(&self) -> Option<String> {
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
+        number.is_valid().then(|| number.format_as(PhoneNumberFormat::International).into_owned())
+    }
+
     /// `+7916***4567`, for logs.
     pub fn masked(&self) -> String {
         let digits = &self.0[1..];
@@ -125,6 +131,19 @@ impl Phones {
             Some(digits) => self.international(digits),
             None => self.as_dialled(&digits),
         }
+    }
+
+    /// `8 (916) 123-45-67`: as people here dial it; a number of another country, or of no known plan, with its `+`.
+    pub fn national(&self, phone: &Phone) -> String {
+        let number = PHONE_NUMBER_UTIL.parse(phone.as_str(), None).ok();
+        let here = number.filter(|number| number.is_valid() && self.is_of_here(number.country_code));
+        here.map(|number| number.format_as(PhoneNumberFormat::National).into_owned())
+            .or_else(|| phone.pretty())
+            .unwrap_or_else(|| phone.as_str().to_owned())
+    }
+
+    fn is_of_here(&self, country_code: i32) -> bool {
+        PHONE_NUMBER_UTIL.get_country_code_for_region(self.region) == Some(country_code)
     }
 
     /// Whether this is an extension.

@@ -34,9 +34,9 @@ pub struct Base {
     pub status: Option<u64>,
     /// CRM user for employees without one of their own, and for calls nobody took.
     pub default_user: Option<u64>,
-    /// Name of new contacts; `{phone}` is the number.
+    /// Name of new contacts, a template; the number when it gives none.
     pub contact_name: String,
-    /// Name of new leads; `{phone}` is the number.
+    /// Name of new leads, a template; the number when it gives none.
     pub lead_name: String,
     /// Name of the service, shown beside calls in the CRM.
     pub source: String,
@@ -50,8 +50,8 @@ impl Default for Base {
             pipeline: None,
             status: None,
             default_user: None,
-            contact_name: "{phone}".to_owned(),
-            lead_name: "Звонок {phone}".to_owned(),
+            contact_name: "{{ phone }}".to_owned(),
+            lead_name: "Звонок {{ phone }}".to_owned(),
             source: "Perezvon".to_owned(),
         }
     }
@@ -63,7 +63,7 @@ impl Default for Base {
 pub struct Tasks {
     /// Whether a missed call makes one.
     pub missed: bool,
-    /// Its text; `{phone}` is the number.
+    /// Its text, a template; the number when it gives none.
     pub text: String,
     /// amoCRM task type; 1 is "follow up".
     pub task_type: u64,
@@ -75,7 +75,7 @@ impl Default for Tasks {
     fn default() -> Self {
         Self {
             missed: true,
-            text: "Перезвонить: пропущенный звонок {phone}".to_owned(),
+            text: "Перезвонить: пропущенный звонок {{ phone }}".to_owned(),
             task_type: 1,
             due: Span::secs(3600),
         }

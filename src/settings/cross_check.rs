@@ -8,7 +8,10 @@ use super::{
     Language, Numbers, Settings, StoreUrl, catalogue,
     load::{Fault, Leaves, Origin},
 };
-use crate::{logic::phone::Phones, text::say};
+use crate::{
+    logic::{phone::Phones, template},
+    text::say,
+};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -243,6 +246,21 @@ fn local(url: &str) -> bool {
     name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// Looks for what no call can fill in.
+fn is_template(key: &str, source: &str, look: &mut Look<'_>) {
+    for fault in template::check(source) {
+        let text = fault.say(look.language);
+        look.fault(key, "fault.template", &[("text", &text)]);
+    }
+    if !source.contains("{{")
+        && !source.contains("{%")
+        && let Some(found) = placeholders(source).find(|found| *found != "{phone}")
+    {
+        let example = format!("{{{{ {} }}}}", found.trim_matches(['{', '}']));
+        look.warn(key, "warn.placeholder", &[("found", found), ("example", &example)]);
+    }
+}
+
 /// What stands in braces.
 fn placeholders(template: &str) -> impl Iterator<Item = &str> {
     template
@@ -263,9 +281,7 @@ fn rules(settings: &Settings, look: &mut Look<'_>) {
         if template.trim().is_empty() {
             look.fault(key, "fault.empty", &[]);
         }
-        if let Some(found) = placeholders(template).find(|found| *found != "{phone}") {
-            look.warn(key, "warn.placeholder", &[("found", found)]);
-        }
+        is_template(key, template, look);
     }
     for (extension, employee) in &settings.employees {
         if employee.user == 0 {

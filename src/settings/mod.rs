@@ -19,6 +19,7 @@ pub mod shown;
 mod span;
 mod store;
 pub mod variables;
+mod zone;
 
 use serde::{Deserialize, Serialize};
 
@@ -98,5 +99,10 @@ impl Settings {
     /// Language of pages and messages: as set, else the locale's.
     pub fn language(&self) -> Language {
         self.ui.language.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
+    }
+
+    /// The company's time zone: the PBX's, else this machine's.
+    pub fn zone(&self) -> chrono_tz::Tz {
+        self.pbx.timezone.unwrap_or_else(zone::of_this_machine)
     }
 }

@@ -17,4 +17,5 @@ mod restarts;
 mod settings;
 mod shapes;
 mod sounds;
+mod templates;
 mod truth;

@@ -11,7 +11,7 @@ use perezvon::{
         phone::Phones,
         rules::plan::{Action, CallNote, Company, Facts, Place, Plan, plan},
     },
-    settings::{Employee, Language, Settings},
+    settings::{Employee, Language, Settings, Trunk},
 };
 
 const PHONE: &str = "+79161234567";
@@ -88,8 +88,9 @@ fn known(leads: Vec<OpenLead>) -> Known {
 fn planned_for(call: &Call, client: Option<&Known>, settings: &Settings, active: Option<&[u64]>) -> Plan {
     let phones = Phones::new(&settings.numbers).unwrap();
     let active: Option<BTreeSet<u64>> = active.map(|users| users.iter().copied().collect());
+    let zone = chrono_tz::Europe::Moscow;
     let company =
-        Company { settings, phones: &phones, active_users: active.as_ref(), language: Language::En };
+        Company { settings, phones: &phones, active_users: active.as_ref(), language: Language::En, zone };
     plan(&Facts { call, key: &call.id, client, link: None }, &company)
 }
 
@@ -117,6 +118,38 @@ fn an_unknown_caller_becomes_contact_lead_and_call() {
     assert_eq!(*client, Place::NewContact);
     assert_eq!(note(&plan).0, Place::NewLead);
     assert!(plan.actions.iter().all(|planned| !planned.reason.is_empty()));
+}
+
+#[test]
+fn names_and_texts_are_templates() {
+    let mut settings = settings();
+    settings.trunks.insert("+7 495 123-45-67".to_owned(), Trunk { name: "Сайт".to_owned() });
+    settings.base.contact_name = "{{ client.name or client.phone_national }}".to_owned();
+    settings.base.lead_name = "{{ trunk.name }}: {{ employee.name }}".to_owned();
+    settings.tasks.text = "Перезвонить {phone}".to_owned();
+    let plan = planned_for(&talked(), None, &settings, None);
+    let Action::CreateContact { name, phone, .. } = &plan.actions[0].action else { panic!("{plan:?}") };
+    assert_eq!((name.as_str(), phone.as_str()), ("8 (916) 123-45-67", PHONE));
+    let Action::CreateLead { name, .. } = &plan.actions[1].action else { panic!("{plan:?}") };
+    assert_eq!(name, "Сайт: Анна");
+    let plan = planned_for(&missed(), None, &settings, None);
+    let Action::MakeTask { text, .. } = &plan.action("task").unwrap().action else { panic!("{plan:?}") };
+    assert_eq!(text, &format!("Перезвонить {PHONE}"), "the old spelling");
+}
+
+#[test]
+fn a_template_that_fails_leaves_out_its_field_and_says_so() {
+    let mut settings = settings();
+    settings.base.lead_name = "Звонок\n{{ phone + 1 }}".to_owned();
+    settings.base.contact_name = "{{ client.name }}".to_owned();
+    let plan = planned_for(&talked(), None, &settings, None);
+    assert_eq!(kinds(&plan), ["contact", "lead", "call"], "the call goes on");
+    let Action::CreateLead { name, .. } = &plan.actions[1].action else { panic!("{plan:?}") };
+    assert_eq!(name, PHONE);
+    let Action::CreateContact { name, .. } = &plan.actions[0].action else { panic!("{plan:?}") };
+    assert_eq!(name, PHONE, "a name that says nothing of this client");
+    assert_eq!(plan.remarks.len(), 1, "{:?}", plan.remarks);
+    assert!(plan.remarks[0].starts_with("base.lead_name: line 2, letter 4: "), "{:?}", plan.remarks);
 }
 
 #[test]

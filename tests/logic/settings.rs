@@ -263,8 +263,25 @@ fn contradictions_are_faults_and_doubts_are_warnings() {
     assert!(faults("[numbers]\narea_code = \"Москва\"\n", &[])[0].contains("numbers.area_code"));
     let doubtful = load("[base]\ncontact_name = \"Client {phon}\"\n", &[]).unwrap();
     assert!(doubtful.warnings.iter().any(|warning| warning.to_string().contains("{phon}")));
+    assert!(doubtful.warnings.iter().any(|warning| warning.to_string().contains("{{ phon }}")));
     let doubtful = load("[agi]\ndeadline = \"6s\"\n", &[]).unwrap();
     assert!(doubtful.warnings.iter().any(|warning| warning.key == "agi.deadline"), "{:?}", doubtful.warnings);
+}
+
+#[test]
+fn a_template_with_a_slip_names_its_key_line_and_place() {
+    let said =
+        faults("[base]\nlead_name = \"{{ trunk.nmae or 'Сайт' }}\"\n\n[tasks]\ntext = \"{{ phone\"\n", &[]);
+    assert_eq!(
+        said[0],
+        "perezvon.toml:2: base.lead_name: line 1, letter 4: there is no field trunk.nmae; did you mean trunk.name?"
+    );
+    assert!(said[1].starts_with("perezvon.toml:5: tasks.text: line 1, letter "), "{said:?}");
+    let said = faults("[ui]\nlanguage = \"ru\"\n[base]\ncontact_name = \"{{ phone|dat }}\"\n", &[]);
+    assert!(said[0].contains("строка 1, знак 10: фильтра dat нет; может быть, date?"), "{said:?}");
+    assert!(
+        load("[base]\nlead_name = \"{{ trunk.name or 'Сайт' }} {{ call.started_at|time }}\"\n", &[]).is_ok()
+    );
 }
 
 #[test]

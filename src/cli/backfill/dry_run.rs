@@ -31,7 +31,7 @@ pub(super) async fn dry_run(period: &Period<'_>, json: bool) -> Result<ExitCode,
     let board = Arc::new(Board::default());
     let directory = Directory::open(settings, store.clone(), None, Arc::clone(&phones), board).await?;
     let language = settings.language();
-    let company = Company { settings, phones: &phones, active_users: None, language };
+    let company = Company { settings, phones: &phones, active_users: None, language, zone: settings.zone() };
     let mut count = 0;
     for day in days(period.from, period.to) {
         for Found { call, .. } in period.day(&database, &context, day).await? {

@@ -131,6 +131,7 @@ impl<'a> Round<'a> {
             phones: &parts.phones,
             active_users: self.active_users.as_ref(),
             language: parts.language,
+            zone: parts.settings.zone(),
         }
     }
 

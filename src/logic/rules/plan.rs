@@ -28,9 +28,13 @@ pub use action::{Action, CallNote, Place};
 pub use company::Company;
 use company::say;
 
-use crate::logic::{
-    call::{Call, Direction, Outcome},
-    directory::{EntityKind, Known},
+use crate::{
+    logic::{
+        call::{Call, Direction, Outcome},
+        directory::{EntityKind, Known},
+        template::{self, Shape, Values},
+    },
+    text,
 };
 
 /// An action and why.
@@ -179,7 +183,7 @@ fn client_place(
         "the CRM does not have the number: [base] create_contact",
     );
     let action = Action::CreateContact {
-        name: company.settings.base.contact_name.replace("{phone}", phone),
+        name: written(plan, facts, ("base.contact_name", Shape::Line), phone, company),
         phone: phone.to_owned(),
         responsible: owner,
         created_at: facts.call.started_at.timestamp(),
@@ -231,7 +235,7 @@ fn lead_place(
         return client;
     }
     let action = Action::CreateLead {
-        name: base.lead_name.replace("{phone}", phone),
+        name: written(plan, facts, ("base.lead_name", Shape::Line), phone, company),
         client,
         pipeline: base.pipeline,
         status: base.status,
@@ -245,6 +249,35 @@ fn lead_place(
     );
     plan.act(action, reason);
     Place::NewLead
+}
+
+/// The text of a template; the number when it gives none, or fails.
+fn written(
+    plan: &mut Plan,
+    facts: &Facts<'_>,
+    (key, shape): (&str, Shape),
+    phone: &str,
+    company: &Company<'_>,
+) -> String {
+    let settings = company.settings;
+    let source = match key {
+        "base.contact_name" => &settings.base.contact_name,
+        "base.lead_name" => &settings.base.lead_name,
+        _ => &settings.tasks.text,
+    };
+    match template::render(source, shape, &Values::of(facts, company)) {
+        Ok(text) if !text.is_empty() => text,
+        Ok(_) => phone.to_owned(),
+        Err(fault) => {
+            let fault = fault.say(company.language);
+            plan.remarks.push(text::say(
+                company.language,
+                "template.left_out",
+                &[("key", key), ("fault", &fault)],
+            ));
+            phone.to_owned()
+        }
+    }
 }
 
 /// A task for a missed call.
@@ -262,7 +295,7 @@ fn task(
     }
     let action = Action::MakeTask {
         place,
-        text: tasks.text.replace("{phone}", phone),
+        text: written(plan, facts, ("tasks.text", Shape::Text), phone, company),
         task_type: tasks.task_type,
         responsible: owner,
         complete_till: (facts.call.ended_at + tasks.due.chrono()).timestamp(),

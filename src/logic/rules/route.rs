@@ -14,7 +14,8 @@ use crate::{
     text::say,
 };
 
-use letters::{plain, transliterated};
+use letters::plain;
+pub(crate) use letters::transliterated;
 
 /// Desk phones show no more.
 const NAME_LENGTH: usize = 20;

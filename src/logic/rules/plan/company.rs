@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono_tz::Tz;
+
 use crate::{
     logic::{
         call::{Call, Conversation, Direction},
@@ -22,6 +24,8 @@ pub struct Company<'a> {
     pub active_users: Option<&'a BTreeSet<u64>>,
     /// Of the reasons.
     pub language: Language,
+    /// Where the company works: times in texts, working hours.
+    pub zone: Tz,
 }
 
 /// The sentence in the reader's language.
@@ -38,6 +42,20 @@ impl Company<'_> {
         Phone::from_canonical(phone).and_then(|phone| self.phones.employee_of(&phone))
     }
 
+    /// The name of a call's line: of the company number that was dialled, else of the trunk.
+    pub(crate) fn line_name(&self, call: &Call) -> Option<&str> {
+        let trunks = &self.settings.trunks;
+        let of_number = call.did.as_ref().and_then(|did| {
+            let number = self.phones.canonical(did);
+            let same =
+                |key: &&String| *key == did || (number.is_some() && self.phones.canonical(key) == number);
+            trunks.iter().find(|(key, _)| same(key))
+        });
+        let of_trunk = || call.trunk.as_ref().and_then(|trunk| trunks.get_key_value(trunk));
+        let (_, trunk) = of_number.or_else(of_trunk)?;
+        Some(trunk.name.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// Whether a switch is on for this direction.
     pub(super) fn allows(&self, switch: PerDirection, direction: Direction) -> bool {
         match direction {
@@ -48,7 +66,7 @@ impl Company<'_> {
     }
 
     /// The extension that a conversation belongs to: the party's, that of its mobile, or the one that forwarded.
-    pub(super) fn extension_of<'a>(&'a self, conversation: &'a Conversation) -> &'a str {
+    pub(crate) fn extension_of<'a>(&'a self, conversation: &'a Conversation) -> &'a str {
         if let Some(extension) = self.mobile_of(&conversation.party) {
             return extension;
         }

@@ -16,7 +16,7 @@ pub(super) fn plain(name: &str) -> String {
 }
 
 /// Russian and its neighbours in Latin letters; what has none is left out.
-pub(super) fn transliterated(name: &str) -> String {
+pub(crate) fn transliterated(name: &str) -> String {
     let mut out = String::with_capacity(name.len() * 2);
     let mut letters = name.chars().peekable();
     while let Some(letter) = letters.next() {
