@@ -156,7 +156,7 @@ fn demo_settings(folder: &Path, crm: &Handle, sockets: &Sockets) -> Result<Setti
     settings.amocrm.sync_interval = Span::secs(10);
     settings.trunks = BTreeMap::from([("trunk".to_owned(), Trunk { name: "+7 495 123-45-67".to_owned() })]);
     settings.employees =
-        staff(crm).map(|(person, user)| (person.number, Employee { user, name: person.name })).collect();
+        staff(crm).map(|(person, user)| (person.number, Employee::new(user, person.name))).collect();
     settings.base.default_user = crm.users().first().map(|user| user.id);
     Ok(settings)
 }

@@ -6,6 +6,7 @@ pub mod call;
 pub mod crm;
 pub mod dialplan;
 pub mod directory;
+pub mod hours;
 mod lines;
 pub mod phone;
 pub mod retry;

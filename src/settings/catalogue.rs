@@ -38,6 +38,12 @@ pub enum Kind {
     Employee,
     /// `{ name = "…" }`.
     Trunk,
+    /// `{ mon-fri = "09:00-18:00" }`.
+    Week,
+    /// `["2027-01-01", "2027-01-01..2027-01-08"]`.
+    Days,
+    /// `["2027-02-20 09:00-14:00"]`.
+    Workdays,
 }
 
 impl Kind {
@@ -80,6 +86,9 @@ impl Kind {
             Self::Replacements => "kind.replacements",
             Self::Employee => "kind.employee",
             Self::Trunk => "kind.trunk",
+            Self::Week => "kind.week",
+            Self::Days => "kind.days",
+            Self::Workdays => "kind.workdays",
         }
     }
 }
@@ -154,6 +163,10 @@ pub const KEYS: &[Key] = &[
     key("amocrm.webhook_secret", Kind::Secret),
     shown("employees.*", Kind::Employee, "101 = { user = 1234567, name = \"Анна Петрова\" }"),
     shown("trunks.*", Kind::Trunk, "msk-74951234567 = { name = \"Реклама\" }"),
+    shown("hours.timezone", Kind::Zone, "\"Europe/Moscow\""),
+    shown("hours.week", Kind::Week, "{ mon-thu = \"09:00-18:00\", fri = \"09:00-13:00, 14:00-17:00\" }"),
+    shown("hours.holidays", Kind::Days, "[\"2027-01-01..2027-01-08\", \"05-09\"]"),
+    shown("hours.workdays", Kind::Workdays, "[\"2027-02-20\", \"2027-03-06 09:00-14:00\"]"),
     shown("base.pipeline", Kind::Number, "1234567"),
     shown("base.status", Kind::Number, "12345678"),
     shown("base.default_user", Kind::Number, "1234567"),

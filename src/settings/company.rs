@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::hours::OwnHours;
+
 /// One ordered replacement of a number's spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +44,7 @@ impl Default for Numbers {
     }
 }
 
-/// An employee: `"101" = 12345` or `"101" = { user = 12345, name = "Анна" }`.
+/// An employee: `"101" = 12345` or `"101" = { user = 12345, name = "Анна", hours = { mon-fri = "10:00-19:00" } }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "EmployeeForm")]
 pub struct Employee {
@@ -50,6 +52,16 @@ pub struct Employee {
     pub user: u64,
     /// Shown on pages when the CRM's name is not known.
     pub name: String,
+    /// Own working time; none means the company's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hours: Option<OwnHours>,
+}
+
+impl Employee {
+    /// With the company's working time.
+    pub fn new(user: u64, name: impl Into<String>) -> Self {
+        Self { user, name: name.into(), hours: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -60,14 +72,16 @@ enum EmployeeForm {
         user: u64,
         #[serde(default)]
         name: String,
+        #[serde(default)]
+        hours: Option<OwnHours>,
     },
 }
 
 impl From<EmployeeForm> for Employee {
     fn from(form: EmployeeForm) -> Self {
         match form {
-            EmployeeForm::Id(user) => Self { user, name: String::new() },
-            EmployeeForm::Table { user, name } => Self { user, name },
+            EmployeeForm::Id(user) => Self::new(user, ""),
+            EmployeeForm::Table { user, name, hours } => Self { user, name, hours },
         }
     }
 }

@@ -29,11 +29,12 @@ pub(super) fn check(settings: &Settings, leaves: &Leaves, language: Language) ->
     numbers(settings, &mut look);
     recordings(settings, &mut look);
     amocrm(settings, &mut look);
+    super::cross_check_hours::check(settings, &mut look);
     rules(settings, &mut look);
     look.found
 }
 
-struct Look<'a> {
+pub(super) struct Look<'a> {
     leaves: &'a Leaves,
     language: Language,
     found: Checked,
@@ -49,12 +50,12 @@ impl Look<'_> {
         Fault { key: key.to_owned(), place, text: say(self.language, text, values) }
     }
 
-    fn fault(&mut self, key: &str, text: &str, values: &[(&str, &str)]) {
+    pub(super) fn fault(&mut self, key: &str, text: &str, values: &[(&str, &str)]) {
         let fault = self.noted(key, text, values);
         self.found.faults.push(fault);
     }
 
-    fn warn(&mut self, key: &str, text: &str, values: &[(&str, &str)]) {
+    pub(super) fn warn(&mut self, key: &str, text: &str, values: &[(&str, &str)]) {
         let warning = self.noted(key, text, values);
         self.found.warnings.push(warning);
     }

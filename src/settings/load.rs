@@ -16,7 +16,9 @@ use toml::{Table, Value};
 use super::{
     Language, Settings,
     catalogue::{self, Kind},
-    cross_check, variables,
+    cross_check,
+    hours::OwnHours,
+    variables,
 };
 use crate::text::say;
 
@@ -214,7 +216,10 @@ impl Reading {
                 format!("; {}", say(self.language, "fault.bare_password", &[]))
             }
             // Its parser says more than the kind does.
-            (Kind::Replacements, _) => format!(" ({})", error.message()),
+            (Kind::Replacements | Kind::Week | Kind::Days | Kind::Workdays, _) => {
+                format!(" ({})", error.message().trim())
+            }
+            (Kind::Employee, _) => wrong_hours(&leaf.value).unwrap_or_default(),
             _ => String::new(),
         };
         let values = [("expected", expected.as_str()), ("detail", own_words.as_str())];
@@ -230,9 +235,9 @@ impl Reading {
             return true;
         };
         let mut good = true;
-        for name in table.keys().filter(|name| !["user", "name"].contains(&name.as_str())) {
+        for name in table.keys().filter(|name| !["user", "name", "hours"].contains(&name.as_str())) {
             let path = [path, std::slice::from_ref(name)].concat();
-            self.fault(&path, &leaf.origin, "fault.unknown_near", &[("near", "user, name")]);
+            self.fault(&path, &leaf.origin, "fault.unknown_near", &[("near", "user, name, hours")]);
             good = false;
         }
         good
@@ -265,6 +270,13 @@ fn columns(table: Table, place: &[String], origin: &dyn Fn(&[String]) -> Origin,
         }
         leaves.insert(path, Leaf { value, origin });
     }
+}
+
+/// What cannot be read in an employee's `hours`.
+fn wrong_hours(employee: &Value) -> Option<String> {
+    let hours = employee.as_table()?.get("hours")?;
+    let error = OwnHours::deserialize(hours.clone()).err()?;
+    Some(format!(" (hours: {})", error.message().trim()))
 }
 
 /// A table with one leaf.

@@ -9,8 +9,10 @@ mod base;
 pub mod catalogue;
 mod company;
 mod cross_check;
+mod cross_check_hours;
 pub mod example;
 mod faults;
+pub mod hours;
 mod listen;
 pub mod load;
 mod recordings;
@@ -27,6 +29,7 @@ pub use amocrm::Amocrm;
 pub use asterisk::{Ami, Pbx};
 pub use base::{Base, PerDirection, Tasks};
 pub use company::{Employee, Numbers, Replacement, Trunk};
+pub use hours::Hours;
 pub use listen::{Admin, Agi, Http};
 pub use recordings::{Bitrate, Recordings};
 pub use secret::Secret;
@@ -89,6 +92,8 @@ pub struct Settings {
     pub employees: BTreeMap<String, Employee>,
     /// Trunk (endpoint name or DID) → what it is.
     pub trunks: BTreeMap<String, Trunk>,
+    /// When the company works.
+    pub hours: Hours,
     /// What a finished call does in the CRM.
     pub base: Base,
     /// The task for a missed call.
@@ -101,8 +106,8 @@ impl Settings {
         self.ui.language.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
     }
 
-    /// The company's time zone: the PBX's, else this machine's.
+    /// The company's time zone: of `[hours]`, else the PBX's, else this machine's.
     pub fn zone(&self) -> chrono_tz::Tz {
-        self.pbx.timezone.unwrap_or_else(zone::of_this_machine)
+        self.hours.timezone.or(self.pbx.timezone).unwrap_or_else(zone::of_this_machine)
     }
 }

@@ -142,7 +142,11 @@ fn value_of(kind: Kind, text: &str) -> Value {
 
 /// Sets one field of an entry, beside what the file or another variable said of it.
 fn inside(path: &[String], field: String, text: &str, origin: Origin, leaves: &mut Leaves) {
-    let value = if field == "user" { value_of(Kind::Number, text) } else { Value::String(text.to_owned()) };
+    let value = match field.as_str() {
+        "user" => value_of(Kind::Number, text),
+        "hours" => value_of(Kind::Week, text),
+        _ => Value::String(text.to_owned()),
+    };
     let mut table = match leaves.remove(path).map(|leaf| leaf.value) {
         Some(Value::Table(table)) => table,
         Some(user @ Value::Integer(_)) => Table::from_iter([("user".to_owned(), user)]),

@@ -143,7 +143,7 @@ async fn call(address: SocketAddr) {
 
 async fn our_server(stop: &CancellationToken) -> SocketAddr {
     let mut settings = Settings::default();
-    settings.employees.insert("101".to_owned(), Employee { user: 7, name: "Анна".to_owned() });
+    settings.employees.insert("101".to_owned(), Employee::new(7, "Анна"));
     let phones = Arc::new(Phones::new(&settings.numbers).expect("defaults are good"));
     let directory = Directory::empty();
     let known = Known {

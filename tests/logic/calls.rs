@@ -67,7 +67,7 @@ pub(super) fn fixtures() -> Vec<(PathBuf, Fixture)> {
 pub(super) fn told_context(zone: chrono_tz::Tz) -> Context {
     let mut settings = Settings::default();
     for extension in ["101", "102", "103", "105"] {
-        settings.employees.insert(extension.to_owned(), Employee { user: 1, name: String::new() });
+        settings.employees.insert(extension.to_owned(), Employee::new(1, ""));
     }
     settings.trunks.insert("trunk".to_owned(), Trunk::default());
     settings.trunks.insert("74951234567".to_owned(), Trunk::default());

@@ -111,7 +111,7 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     fn new(dialogue: &'a Dialogue, phones: &'a Phones) -> Self {
         let mut settings = Settings::default();
-        settings.employees.insert("101".to_owned(), Employee { user: 7, name: "Анна".to_owned() });
+        settings.employees.insert("101".to_owned(), Employee::new(7, "Анна"));
         let now = Instant::now();
         Self {
             dialogue,

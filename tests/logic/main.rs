@@ -7,6 +7,7 @@ mod calls;
 mod dialogues;
 mod directory;
 mod elsewhere;
+mod hours;
 mod menus;
 mod pbx;
 mod phones;

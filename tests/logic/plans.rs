@@ -19,7 +19,7 @@ const PHONE: &str = "+79161234567";
 fn settings() -> Settings {
     let mut settings = Settings::default();
     for (extension, user, name) in [("101", 11, "Анна"), ("102", 12, ""), ("103", 13, "Вера")] {
-        settings.employees.insert(extension.to_owned(), Employee { user, name: name.to_owned() });
+        settings.employees.insert(extension.to_owned(), Employee::new(user, name));
     }
     settings
 }
@@ -328,4 +328,30 @@ fn a_contact_that_was_made_gets_its_lead_after_a_pause() {
     assert_eq!(kinds(&again), ["contact", "lead", "call"]);
     let Action::CreateLead { client, .. } = &again.actions[1].action else { panic!("{again:?}") };
     assert_eq!(*client, Place::Contact(77));
+}
+
+#[test]
+fn a_task_is_due_in_the_working_time_of_its_responsible() {
+    let due = |hours: &str, active: Option<&[u64]>| {
+        let mut settings: Settings = toml::from_str(hours).unwrap();
+        settings
+            .employees
+            .extend(self::settings().employees.into_iter().filter(|(extension, _)| extension != "103"));
+        let plan = planned_for(&missed(), Some(&known(vec![])), &settings, active);
+        let Action::MakeTask { complete_till, .. } = &plan.action("task").unwrap().action else {
+            panic!("{plan:?}")
+        };
+        let at =
+            DateTime::from_timestamp(*complete_till, 0).unwrap().with_timezone(&chrono_tz::Europe::Moscow);
+        (at.format("%a %H:%M:%S").to_string(), plan.remarks.len())
+    };
+    // The call ends on Wednesday at 01:15:00 in Moscow.
+    let office = "[hours]\nweek = { mon-fri = \"09:00-18:00\" }\n";
+    let night =
+        "[employees]\n103 = { user = 13, hours = { tue = \"20:00-02:00\", sun = \"12:00-14:00\" } }\n";
+    assert_eq!(due("", None).0, "Wed 02:15:00", "always working");
+    assert_eq!(due(office, None).0, "Wed 10:00:00");
+    assert_eq!(due(&format!("{office}{night}"), None).0, "Sun 12:15:00", "half of it in the night");
+    let (at, remarks) = due("[hours]\nholidays = [\"2000-01-01..2199-12-31\"]\n", None);
+    assert_eq!((at.as_str(), remarks), ("Wed 02:15:00", due(office, None).1 + 1), "never, and said");
 }

@@ -99,7 +99,7 @@ pub(crate) fn settings_for(sandbox: &Handle) -> Settings {
     settings.amocrm.token = Secret::new(sandbox.token());
     settings.amocrm.requests_per_second = 1000.0;
     let users = sandbox.users();
-    settings.employees.insert("101".to_owned(), Employee { user: users[1].id, name: "Борис".to_owned() });
+    settings.employees.insert("101".to_owned(), Employee::new(users[1].id, "Борис"));
     settings.base.default_user = Some(users[0].id);
     settings
 }

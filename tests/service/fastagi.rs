@@ -88,7 +88,7 @@ impl Server {
 
 fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
     let mut settings = Settings::default();
-    settings.employees.insert("101".to_owned(), Employee { user: 7, name: "Анна".to_owned() });
+    settings.employees.insert("101".to_owned(), Employee::new(7, "Анна"));
     change(&mut settings);
     settings
 }
@@ -298,7 +298,7 @@ async fn a_stop_lets_the_last_caller_have_an_answer() {
 
 async fn site_that_knows_ivan(change: impl FnOnce(&mut Settings)) -> Site {
     let site = site(sqlite_store().await, |settings| {
-        settings.employees.insert("101".to_owned(), Employee { user: 7, name: "Анна".to_owned() });
+        settings.employees.insert("101".to_owned(), Employee::new(7, "Анна"));
         change(settings);
     })
     .await;

@@ -50,7 +50,7 @@ impl Whole {
         (settings.amocrm, settings.base) = (amocrm, base);
         settings.employees.extend(employees);
         let user = sandbox.users()[2].id;
-        settings.employees.insert("102".to_owned(), Employee { user, name: "Вера".to_owned() });
+        settings.employees.insert("102".to_owned(), Employee::new(user, "Вера"));
         settings.employees.remove("103");
         settings.ui.language = Some(Language::En);
         settings.store.url = url.clone();

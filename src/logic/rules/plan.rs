@@ -293,12 +293,16 @@ fn task(
     if facts.call.outcome != Outcome::Missed || !tasks.missed {
         return;
     }
+    let due = company.due(facts.call.ended_at, tasks.due, owner).unwrap_or_else(|| {
+        plan.remarks.push(text::say(company.language, "plan.no_hours", &[]));
+        facts.call.ended_at + tasks.due.chrono()
+    });
     let action = Action::MakeTask {
         place,
         text: written(plan, facts, ("tasks.text", Shape::Text), phone, company),
         task_type: tasks.task_type,
         responsible: owner,
-        complete_till: (facts.call.ended_at + tasks.due.chrono()).timestamp(),
+        complete_till: due.timestamp(),
     };
     let reason = say(company.language, "звонок пропущен: [tasks] missed", "a missed call: [tasks] missed");
     plan.act(action, reason);

@@ -187,9 +187,7 @@ mod tests {
         let mut settings = Settings::default();
         settings.agi.transliterate = transliterate;
         for (extension, user) in [("1010", 7), ("205", 7), ("101", 7), ("102", 8), ("9&1", 9)] {
-            settings
-                .employees
-                .insert(extension.to_owned(), Employee { user, name: format!("Анна {extension}") });
+            settings.employees.insert(extension.to_owned(), Employee::new(user, format!("Анна {extension}")));
         }
         settings
     }

@@ -89,6 +89,7 @@ pub const FIELDS: &[Field] = &[
     field("employee.user", FieldKind::Number),
     field("employees", FieldKind::List),
     field("conversations", FieldKind::List),
+    field("working_time", FieldKind::Switch),
     field("recording.link", FieldKind::Text),
 ];
 

@@ -49,7 +49,7 @@ fn settings() -> Settings {
     let mut settings = Settings::default();
     for (extension, user, name) in [("101", 1_234_567, "Анна Смирнова"), ("102", 1_234_568, "Борис Кузнецов")]
     {
-        settings.employees.insert(extension.to_owned(), Employee { user, name: name.to_owned() });
+        settings.employees.insert(extension.to_owned(), Employee::new(user, name));
     }
     settings.trunks.insert("74951234567".to_owned(), Trunk { name: "Сайт".to_owned() });
     settings

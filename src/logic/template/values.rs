@@ -9,6 +9,7 @@ use super::filters::Moment;
 use crate::logic::{
     call::{Call, Conversation, Direction, LostAfter, MissedAt, Outcome},
     directory::{EntityKind, Known},
+    hours::Calendar,
     phone::Phone,
     rules::plan::{Company, Facts},
 };
@@ -37,6 +38,8 @@ impl Values {
         root.group("employee", one.map_or_else(Group::default, |one| employee(one, company)));
         root.list("employees", employees(call, company));
         root.list("conversations", call.conversations.iter().map(|one| conversation(one, company)).collect());
+        let calendar = Calendar::of_company(company.settings, company.zone);
+        root.put("working_time", Some(calendar.is_working(call.started_at)));
         let mut recording = Group::default();
         recording.put("link", facts.link);
         root.group("recording", recording);

@@ -203,7 +203,7 @@ impl Pbx {
         settings.pbx.quiet = Span::secs(1);
         settings.recordings.source = self.folder.path().to_owned();
         for extension in ["101", "102", "103"] {
-            let employee = perezvon::settings::Employee { user: 1, name: String::new() };
+            let employee = perezvon::settings::Employee::new(1, "");
             settings.employees.insert(extension.to_owned(), employee);
         }
         settings

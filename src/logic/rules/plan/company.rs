@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::{
     logic::{
         call::{Call, Conversation, Direction},
         directory::Known,
+        hours::Calendar,
         phone::{Phone, Phones},
     },
-    settings::{Language, PerDirection, Settings},
+    settings::{Language, PerDirection, Settings, Span},
 };
 
 /// The company as the rules see it.
@@ -54,6 +56,11 @@ impl Company<'_> {
         let of_trunk = || call.trunk.as_ref().and_then(|trunk| trunks.get_key_value(trunk));
         let (_, trunk) = of_number.or_else(of_trunk)?;
         Some(trunk.name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// When so much of this user's working time has passed; none when it never will.
+    pub(crate) fn due(&self, from: DateTime<Utc>, after: Span, user: Option<u64>) -> Option<DateTime<Utc>> {
+        Calendar::of_user(self.settings, self.zone, user).add_working(from, after.chrono())
     }
 
     /// Whether a switch is on for this direction.
