@@ -74,6 +74,9 @@ impl Capture<'_> {
         if let Some(alone) = scenario.cdr_alone {
             put("cdr_alone", &alone.slack().map_or(json!(false), |slack| json!(slack)));
         }
+        if scenario.slack != 2 {
+            put("slack", &json!(scenario.slack));
+        }
         put("truth", &truth);
         let of = |rows: &[Raw]| rows.iter().map(written).collect::<Vec<_>>();
         let timeline = self.played.timeline.iter().map(|moment| json!(moment).to_string()).collect();

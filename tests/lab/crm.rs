@@ -101,6 +101,7 @@ impl Before {
         service: &Service,
         lane: &Lane,
         calls: &[(&Call, &Truth, &Table)],
+        slack: u32,
     ) -> Vec<String> {
         let mut faults = Vec::new();
         let mut notes = self.new_calls(service);
@@ -122,6 +123,10 @@ impl Before {
             };
             let note = notes.swap_remove(at);
             faults.extend(note_faults(&note, call, truth, &wanted, service));
+            if note.duration.abs_diff(i64::from(truth.talk_seconds)) > u64::from(slack.max(2)) {
+                let (told, was) = (note.duration, truth.talk_seconds);
+                faults.push(format!("the CRM's duration is {told} s, not {was}"));
+            }
             faults.extend(sound_faults(&note, call, truth, &wanted, service, lane).await);
         }
         faults.extend(notes.iter().map(|note| format!("a ghost in the CRM: {note:?}")));
@@ -177,10 +182,6 @@ fn note_faults(
     let users = responsible(truth, wanted, service);
     if !users.contains(&note.responsible_user_id) {
         faults.push(format!("the CRM's responsible is user {}, not {users:?}", note.responsible_user_id));
-    }
-    let seconds = i64::from(truth.talk_seconds);
-    if (note.duration - seconds).abs() > 2 {
-        faults.push(format!("the CRM's duration is {} s, not {seconds}", note.duration));
     }
     faults
 }

@@ -62,6 +62,8 @@ pub(crate) struct Scenario {
     pub(crate) cdr_conf: BTreeMap<String, String>,
     /// Global RECORD_OPTIONS while it plays; none means the lane's own.
     pub(crate) record_options: Option<String>,
+    /// Seconds that a talk may be told longer or shorter.
+    pub(crate) slack: u32,
     /// How well CDR alone tells it.
     pub(crate) cdr_alone: Option<CdrAlone>,
     /// One for each call, as the lane's table says; the JSON form is the fixture's.
@@ -81,6 +83,7 @@ struct File {
     cdr_conf: BTreeMap<String, String>,
     record_options: Option<String>,
     cdr_alone: Option<CdrAlone>,
+    slack: Option<u32>,
     /// By flavour, version or lane.
     plain: Option<Tables>,
     freepbx: Option<Tables>,
@@ -211,10 +214,13 @@ impl Source {
         }
         let fault = |why: String| Fault(format!("{}:{}: {why}", self.path.display(), self.truth_line));
         let mut truth = file.truth.get_ref().list();
-        let mut cdr_alone = file.cdr_alone;
+        let (mut cdr_alone, mut slack) = (file.cdr_alone, file.slack);
         for mut others in file.differing(version, flavour) {
             if let Some(said) = others.first_mut().and_then(|other| other.remove("cdr_alone")) {
                 cdr_alone = Some(said.try_into().map_err(|error| fault(format!("cdr_alone: {error}")))?);
+            }
+            if let Some(said) = others.first_mut().and_then(|other| other.remove("slack")) {
+                slack = Some(said.try_into().map_err(|error| fault(format!("slack: {error}")))?);
             }
             if others.len() > truth.len() {
                 return Err(fault("more calls differ than the truth has".to_owned()));
@@ -231,6 +237,7 @@ impl Source {
             quick: file.quick,
             cdr_conf: file.cdr_conf.clone(),
             record_options: file.record_options.clone(),
+            slack: slack.unwrap_or(2),
             cdr_alone,
             truth,
         }))

@@ -176,7 +176,7 @@ impl Stage {
             found.into_iter().map(|fault| format!("{name}: {fault}")).collect()
         };
         let without_cel = |rows: &CallRows| CallRows { cdr: rows.cdr.clone(), cel: Vec::new() };
-        let mut all = named("the rows", faults(calls, &truths, 2));
+        let mut all = named("the rows", faults(calls, &truths, scenario.slack));
         let by_cdr = scenario.by_cdr_alone();
         if let Some(slack) = by_cdr {
             all.extend(named("CDR alone", faults(&self.calls_of(&without_cel(rows)), &truths, slack)));
@@ -187,7 +187,7 @@ impl Stage {
         match rows::of_sqlite(&self.lane, rows, began).await {
             Err(why) => all.push(format!("SQLite: {why}")),
             Ok(rows) => {
-                all.extend(named("SQLite", faults(&self.calls_of(&rows), &truths, 2)));
+                all.extend(named("SQLite", faults(&self.calls_of(&rows), &truths, scenario.slack)));
                 if let Some(slack) = by_cdr {
                     let alone = self.calls_of(&without_cel(&rows));
                     all.extend(named("SQLite, CDR alone", faults(&alone, &truths, slack)));
@@ -226,7 +226,7 @@ impl Stage {
             tokio::time::sleep(NOTHING).await;
         }
         if told.len() == truths.len() {
-            let found = faults(&told, &truths, 2);
+            let found = faults(&told, &truths, scenario.slack);
             all.extend(found.into_iter().map(|fault| format!("the service: {fault}")));
         }
         match self.service.count().await {
@@ -239,7 +239,7 @@ impl Stage {
         if calls.len() == truths.len() {
             let together: Vec<(&Call, &Truth, &toml::Table)> =
                 calls.iter().zip(&truths).zip(&scenario.truth).map(|((a, b), c)| (a, b, c)).collect();
-            all.extend(before.faults(&self.service, &self.lane, &together).await);
+            all.extend(before.faults(&self.service, &self.lane, &together, scenario.slack).await);
         }
         all
     }

@@ -23,8 +23,15 @@ pub(super) struct Fixture {
     pub(super) truth: Vec<Truth>,
     /// Where it matters: how well CDR alone tells the call.
     cdr_alone: Option<CdrAlone>,
+    /// Seconds that a talk may be told longer or shorter.
+    #[serde(default = "two")]
+    pub(super) slack: u32,
     #[serde(flatten)]
     pub(super) rows: CallRows,
+}
+
+fn two() -> u32 {
+    2
 }
 
 /// One truth, or a list: one for each call, in the order in which they began.
@@ -96,7 +103,9 @@ fn every_call_comes_out_as_the_person_saw_it() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let pbx = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
         all.extend(
-            faults(&calls, &fixture.truth, 2).into_iter().map(|fault| format!("{pbx}/{name}: {fault}")),
+            faults(&calls, &fixture.truth, fixture.slack)
+                .into_iter()
+                .map(|fault| format!("{pbx}/{name}: {fault}")),
         );
     }
     report(all);
@@ -203,7 +212,7 @@ fn cel_without_extra_tells_by_peers() {
         {
             let mut rows = fixture.rows;
             rows.cel.iter_mut().for_each(|row| row.extra.clear());
-            assert!(faults(&calls_of(rows), &fixture.truth, 2).is_empty(), "{}", path.display());
+            assert!(faults(&calls_of(rows), &fixture.truth, fixture.slack).is_empty(), "{}", path.display());
         }
     }
 }

@@ -102,7 +102,7 @@ fn other_settings_of_the_pbx_tell_the_same_call() {
             change(&mut full);
             for context in [context(), told_context(chrono_tz::Europe::Moscow)] {
                 let calls = calls_in(full.clone(), &context);
-                let mut found = faults(&calls, &fixture.truth, 2);
+                let mut found = faults(&calls, &fixture.truth, fixture.slack);
                 for (call, told) in calls.iter().zip(&told) {
                     let moved = (call.started_at - told.started_at).num_seconds().abs();
                     found.extend((moved > 1).then(|| format!("moved by {moved} s")));
@@ -170,7 +170,7 @@ fn calls_in_the_night_of_the_change_tell_the_same() {
             let known = if unknown { 1 } else { zones.len() };
             for zone in &zones[..known] {
                 let context = Context { timezone: *zone, ..context() };
-                let found = faults(&calls_in(rows.clone(), &context), &fixture.truth, 2);
+                let found = faults(&calls_in(rows.clone(), &context), &fixture.truth, fixture.slack);
                 all.extend(
                     found.into_iter().map(|fault| format!("{zone:?} {night:?}: {}: {fault}", path.display())),
                 );
