@@ -17,7 +17,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -30,11 +30,13 @@ use crate::{
         clock,
         store::{Store, StoreError},
     },
-    logic::call::{Call, Recording, RecordingState},
+    logic::call::{Call, Detail, Recording, RecordingState},
     settings::{Secret, Settings, Span},
 };
 
 const LINK_KEY: &str = "link_key";
+/// Somebody may be waiting for the recording of a call that ended so lately.
+const LIVE: TimeDelta = TimeDelta::minutes(10);
 const BETWEEN_CLEANUPS: Duration = Duration::from_secs(3600);
 
 /// What a look at a recording found.
@@ -68,7 +70,9 @@ pub struct Library {
     wait: Span,
     link_lifetime: Span,
     keep: Span,
-    /// One fewer than the cores, so that a backfill leaves one to the phones.
+    /// For calls that just ended: as many as cores.
+    live_workers: Semaphore,
+    /// For the others: one fewer than the cores, so that a backfill leaves one to the phones.
     workers: Semaphore,
 }
 
@@ -87,6 +91,7 @@ impl Library {
             wait: recordings.wait,
             link_lifetime: recordings.link_lifetime,
             keep: recordings.keep,
+            live_workers: Semaphore::new(cores),
             workers: Semaphore::new(cores.saturating_sub(1).max(1)),
         }
     }
@@ -104,20 +109,20 @@ impl Library {
         Ok(Self::new(settings, key))
     }
 
-    /// Looks at one recording; `started_at` of its call helps to find a bare file name. Blocks on the disk, and
-    /// for a third of a second when the file has just been written.
+    /// Looks at one recording of a call that may go on; `started_at` of its call helps to find a bare file name.
+    /// Blocks on the disk, and for a third of a second when the file has just been written.
     pub fn probe(&self, recording: &Recording, started_at: DateTime<Utc>) -> Probed {
-        self.source.probe(&recording.path, started_at)
+        self.source.probe(&recording.path, started_at, None)
     }
 
     /// Fills length and state of all recordings of a call that may hold a talk (those not already `Empty`).
     pub async fn probe_call(&self, call: &mut Call) {
-        let (source, recordings, started_at) =
-            (Arc::clone(&self.source), call.recordings.clone(), call.started_at);
+        let (source, recordings) = (Arc::clone(&self.source), call.recordings.clone());
+        let (started_at, over) = (call.started_at, over(call));
         let probing = tokio::task::spawn_blocking(move || {
             let mut recordings = recordings;
             for recording in recordings.iter_mut().filter(|one| one.state != RecordingState::Empty) {
-                let probed = source.probe(&recording.path, started_at);
+                let probed = source.probe(&recording.path, started_at, over);
                 (recording.seconds, recording.state) = (probed.seconds, probed.state);
             }
             recordings
@@ -128,14 +133,17 @@ impl Library {
         }
     }
 
-    /// Makes the call's one MP3, or finds it made already. Waits for a free worker, not for growing files.
+    /// Makes the call's one MP3, or finds it made already. Waits for a free worker (a call that just ended never for
+    /// those of a backfill), not for growing files.
     ///
     /// Several recordings are joined as [`crate::logic::sound::joining`] says. Until `[recordings] wait` after the
     /// call's end, a recording that is missing or growing is a [`Reason`] of its own even when others are ready;
     /// later, what is ready makes the MP3.
     pub async fn convert(&self, call: &Call, tags: &Tags) -> Result<Mp3, Reason> {
-        let all = clock::now() < call.ended_at + self.wait.chrono();
-        let _worker = self.workers.acquire().await.map_err(|_| Reason::Stopping)?;
+        let past = clock::now() - call.ended_at;
+        let all = past < self.wait.chrono();
+        let workers = if past < LIVE { &self.live_workers } else { &self.workers };
+        let _worker = workers.acquire().await.map_err(|_| Reason::Stopping)?;
         let (source, shelf) = (Arc::clone(&self.source), Arc::clone(&self.shelf));
         let (id, call, tags) = (call.id.clone(), call.clone(), tags.clone());
         let span = tracing::Span::current();
@@ -186,6 +194,12 @@ impl Library {
             }
         }
     }
+}
+
+/// How long ago the last channel of a call was gone; none when CEL did not say so.
+fn over(call: &Call) -> Option<Duration> {
+    let past = (clock::now() - call.ended_at).to_std().unwrap_or_default();
+    (call.detail == Detail::Full).then_some(past)
 }
 
 fn random_key() -> Secret {

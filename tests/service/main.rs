@@ -21,6 +21,7 @@ mod exactly_once;
 mod explain;
 mod fastagi;
 mod harness;
+mod latency;
 mod pages;
 mod poller;
 mod recordings;

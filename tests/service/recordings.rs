@@ -1,5 +1,7 @@
 //! Files, links, ranges.
 
+mod closing;
+
 use std::{
     fs,
     io::Write,

@@ -32,9 +32,9 @@ use crate::{
 };
 
 /// A PBX, an account, and the service between them.
-struct Whole {
-    pbx: Pbx,
-    sandbox: Handle,
+pub(crate) struct Whole {
+    pub(crate) pbx: Pbx,
+    pub(crate) sandbox: Handle,
     settings: Settings,
     store: Store,
     running: Option<Running>,
@@ -42,6 +42,16 @@ struct Whole {
 
 impl Whole {
     async fn start(store: &Store, url: &StoreUrl, pbx: Pbx) -> Self {
+        Self::start_with(store, url, pbx, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn start_with(
+        store: &Store,
+        url: &StoreUrl,
+        pbx: Pbx,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         // Fails only when another test was first, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let sandbox = sandbox().await;
@@ -59,6 +69,7 @@ impl Whole {
         settings.recordings.source = pbx.folder.path().join("monitor");
         settings.recordings.mp3_folder = pbx.folder.path().join("mp3");
         fs::create_dir_all(&settings.recordings.source).unwrap();
+        change(&mut settings);
         let mut whole = Self { pbx, sandbox, settings, store: store.clone(), running: None };
         whole.go().await;
         whole
@@ -80,12 +91,12 @@ impl Whole {
         .await;
     }
 
-    async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.running.take().unwrap().stop().await;
     }
 
     /// Rows of a call of the corpus as if it had ended now, and the call that they tell.
-    fn ended_now(&self, name: &str) -> (CallRows, Call) {
+    pub(crate) fn ended_now(&self, name: &str) -> (CallRows, Call) {
         let context = Context::from_settings(&self.settings).unwrap();
         let told = |rows: &CallRows| call::fold(rows, &context).unwrap();
         let now = clock::now();
@@ -95,18 +106,24 @@ impl Whole {
         (rows, call)
     }
 
-    /// The WAV of a call, closed a minute ago.
-    fn record(&self, call: &Call, seconds: f64) -> PathBuf {
+    /// Where Asterisk records a call.
+    pub(crate) fn file_of(&self, call: &Call) -> PathBuf {
         let path = call.recordings[0].path.trim_start_matches("/var/spool/asterisk/monitor/").to_owned();
         let file = self.settings.recordings.source.join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
+        file
+    }
+
+    /// The WAV of a call, closed a minute ago.
+    fn record(&self, call: &Call, seconds: f64) -> PathBuf {
+        let file = self.file_of(call);
         fs::write(&file, wav(seconds)).unwrap();
         let closed = SystemTime::from(clock::now()) - Duration::from_secs(60);
         fs::File::options().write(true).open(&file).unwrap().set_modified(closed).unwrap();
         file
     }
 
-    async fn until<F: Future<Output = bool>>(&self, what: &str, holds: impl Fn() -> F) {
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, holds: impl Fn() -> F) {
         for _ in 0..1_500 {
             if holds().await {
                 return;
@@ -119,7 +136,7 @@ impl Whole {
     }
 
     /// Waits until a call is in this state.
-    async fn is(&self, call: &Call, state: CallState) -> StoredCall {
+    pub(crate) async fn is(&self, call: &Call, state: CallState) -> StoredCall {
         self.until(&format!("{} is {}", call.id, state.as_str()), || async {
             self.store.call(&call.id).await.unwrap().is_some_and(|call| call.state == state)
         })
@@ -138,6 +155,11 @@ impl Whole {
         self.store.call(&call.id).await.unwrap().unwrap()
     }
 
+    /// How a part of the service says it is.
+    pub(crate) fn health(&self, part: &str) -> Option<Health> {
+        self.running.as_ref()?.board.all().get(part).map(|part| part.health)
+    }
+
     /// How often a note was asked to be changed.
     fn changes(&self) -> usize {
         self.sandbox.requests().iter().filter(|request| request.method == "PATCH").count()
@@ -145,12 +167,12 @@ impl Whole {
 }
 
 /// Asterisk's tables and the service's state on one engine each.
-async fn engines() -> Vec<(Pbx, FreshStore)> {
+pub(crate) async fn engines() -> Vec<(Pbx, FreshStore)> {
     Pbx::all().await.into_iter().zip(stores().await).collect()
 }
 
 /// Asks for a note's recording as a browser does: all of it, then its tail.
-async fn play(link: &str) -> Vec<u8> {
+pub(crate) async fn play(link: &str) -> Vec<u8> {
     let client = reqwest::Client::new();
     let whole = client.get(link).send().await.unwrap();
     assert_eq!(whole.status(), StatusCode::OK, "{link}");

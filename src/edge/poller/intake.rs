@@ -53,6 +53,8 @@ pub(super) struct Intake {
     /// When this process began to poll, in whole seconds as the tables have them.
     pub(super) started: DateTime<Utc>,
     next_read: Instant,
+    /// When calls whose end was among the last new rows are complete.
+    settled: Option<Instant>,
     next_tidy: Instant,
 }
 
@@ -72,6 +74,7 @@ impl Intake {
             reading: None,
             started,
             next_read: now,
+            settled: None,
             next_tidy: now,
         }
     }
@@ -113,8 +116,10 @@ impl Intake {
         self.next_read = started + interval;
         self.awaited.expect(self.parts.hangups.take(), started);
         if !self.read(reading).await? {
-            self.next_read = self.next_read.min(Instant::now() + SOON);
+            self.settled = Some(Instant::now() + SOON);
         }
+        self.settled = self.settled.filter(|settled| *settled > Instant::now());
+        self.next_read = self.settled.map_or(self.next_read, |settled| self.next_read.min(settled));
         if reading.cel.is_some() {
             self.awaited.looked(started);
             self.awaited.forget(started);

@@ -12,7 +12,7 @@ use chrono::DateTime;
 use tempfile::NamedTempFile;
 use tracing::{debug, warn};
 
-use super::{Mp3, Reason, Tags, finding, finding::Source, link::safe_name};
+use super::{Mp3, Reason, Tags, finding, finding::Source, link::safe_name, over};
 use crate::{
     edge::metrics,
     logic::{
@@ -216,13 +216,13 @@ fn finished(place: &Path) -> Option<Mp3> {
 
 /// The recordings of a call that hold sound.
 fn gather(source: &Source, call: &Call, all: bool) -> Result<Vec<Ready>, Reason> {
-    let mut ready = Vec::new();
+    let (mut ready, over) = (Vec::new(), over(call));
     let mut reason = if call.recordings.is_empty() { Reason::NotRecorded } else { Reason::Empty };
     let talks = call.recordings.iter().filter(|one| one.state != RecordingState::Empty);
     for path in talks.map(|one| &one.path) {
         let found = match source.find(path, call.started_at) {
             None => Err(Reason::Missing { path: path.clone() }),
-            Some(file) => match finding::look(&file) {
+            Some(file) => match finding::look(&file, over) {
                 (_, true) => Err(Reason::Growing { path: path.clone() }),
                 (Err(Fault::Empty), false) => continue,
                 (Err(fault), false) => Err(Reason::of(fault, path, Path::new(""))),

@@ -27,6 +27,10 @@ const BUFFER: f64 = 32_768.0;
 const REST: Duration = Duration::from_secs(5);
 /// The buffer's time in the thinnest format, GSM: for files that say nothing about themselves yet.
 const LONGEST_REST: Duration = Duration::from_secs(25);
+/// MixMonitor's thread ends the file some milliseconds after its channel; loaded machines need longer.
+const CLOSING: Duration = Duration::from_secs(3);
+/// Files without a header when their call is over: nothing came for so long.
+const QUIET: Duration = Duration::from_millis(1500);
 /// How far apart a fresh file is looked at twice.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 /// What a name without extension may end with, and what a `.wav` may have been turned into by an admin's script.
@@ -70,12 +74,12 @@ impl Source {
             .or_else(|| self.folders(&root).iter().find_map(|folder| existing(&root, &folder.join(name))))
     }
 
-    /// Finds and looks.
-    pub(super) fn probe(&self, path: &str, started_at: DateTime<Utc>) -> Probed {
+    /// Finds and [`look`]s.
+    pub(super) fn probe(&self, path: &str, started_at: DateTime<Utc>, over: Option<Duration>) -> Probed {
         let Some(file) = self.find(path, started_at) else {
             return Probed { seconds: 0.0, state: RecordingState::Missing, file: None };
         };
-        let (shape, growing) = look(&file);
+        let (shape, growing) = look(&file, over);
         let (seconds, state) = match (shape, growing) {
             (Ok(shape), true) => (shape.seconds, RecordingState::Growing),
             (Err(_), true) => (0.0, RecordingState::Growing),
@@ -176,14 +180,23 @@ fn collect_folders(folder: &Path, depth: usize, list: &mut Vec<PathBuf>) {
     }
 }
 
-/// What a file holds, and whether it is still growing.
-pub(super) fn look(file: &Path) -> (Result<Shape, Fault>, bool) {
+/// What a file holds, and whether it is still growing. `over`: how long ago the last channel of its call was gone, when
+/// that is known.
+///
+/// Asterisk writes a WAV's lengths last of all, behind all samples (`update_header` in format_wav.c, 16 to 22), so a
+/// header that is closed when the call is over needs no second look. An MP3 an admin's script may still be writing.
+pub(super) fn look(file: &Path, over: Option<Duration>) -> (Result<Shape, Fault>, bool) {
     let before = fs::metadata(file);
     let shape = shape_of(file);
     let growing = before.is_ok_and(|before| match &shape {
-        Ok(shape) if shape.closed && (shape.start > 0 || shape.coding == Coding::Mp3) => {
-            is_younger(&before, REST) && has_grown(file, &before)
+        Ok(shape) if shape.coding == Coding::Mp3 => is_younger(&before, REST) && has_grown(file, &before),
+        Ok(shape) if shape.closed && shape.start > 0 => {
+            over.is_none() && is_younger(&before, REST) && has_grown(file, &before)
         }
+        // A header alone is written at the close, too.
+        Err(Fault::Empty) if over.is_some() && before.len() > 0 => false,
+        _ if over.is_some_and(|past| past < CLOSING) => true,
+        Ok(shape) if shape.start == 0 && over.is_some() => is_younger(&before, QUIET),
         Ok(shape) => is_younger(&before, REST + buffered(shape)),
         Err(_) => is_younger(&before, LONGEST_REST),
     });

@@ -46,6 +46,8 @@ pub(super) struct Job {
     /// What a person should know though all went well.
     pub(super) remark: Option<String>,
     pub(super) halt: Option<Halt>,
+    /// It waits for its MP3.
+    pub(super) converting: bool,
     /// To be sent by itself: a batch with it was refused and nobody was named.
     pub(super) alone: bool,
     /// A user in it was refused: it is sent without one.
@@ -63,6 +65,7 @@ impl Job {
             link: None,
             remark: None,
             halt: None,
+            converting: false,
             alone: false,
             ownerless: false,
         }

@@ -28,6 +28,9 @@ use crate::{
     settings::Language,
 };
 
+/// If nothing else does, this brings a call back whose MP3 takes long.
+const LONG: TimeDelta = TimeDelta::seconds(30);
+
 /// Calls in hand, and what is known for all of them.
 pub(super) struct Round<'a> {
     pub(super) registrar: &'a Arc<Registrar>,
@@ -158,16 +161,25 @@ impl<'a> Round<'a> {
     async fn listen(&mut self) {
         let patience = match self.urgency {
             Urgency::Background => Duration::from_secs(20),
-            _ => Duration::from_millis(1500),
+            // Longer ones go on, and other calls first.
+            _ => Duration::from_millis(700),
         };
         let open: Vec<usize> = (0..self.jobs.len()).filter(|at| self.jobs[*at].open()).collect();
         let sounds = open.iter().map(|at| self.registrar.sound(&self.jobs[*at].stored, patience));
         let sounds = join_all(sounds).await;
+        let converting = match self.language() {
+            Language::Ru => "запись разговора переводится в MP3",
+            Language::En => "the recording is being turned into MP3",
+        };
         for (at, sound) in open.into_iter().zip(sounds) {
             let job = &mut self.jobs[at];
             match sound {
                 Sound::Link(link) => job.link = Some(link),
                 Sound::Without(remark) => job.remark = remark,
+                Sound::Converting => {
+                    job.converting = true;
+                    job.wait(converting, clock::now() + LONG);
+                }
                 Sound::Later { reason, at } => job.wait(reason, at),
             }
         }
@@ -267,6 +279,11 @@ impl<'a> Round<'a> {
     async fn finish(&self) -> Result<(), StoreError> {
         let turns: Vec<_> = self.jobs.iter().map(|job| job.turn(self.language())).collect();
         self.registrar.parts.store.turn_calls(&turns).await?;
+        let converting = self.jobs.iter().filter(|job| job.converting).map(|job| &job.stored.id);
+        let ready = self.registrar.converted_meanwhile(converting);
+        if !ready.is_empty() {
+            self.registrar.hurry(&ready).await;
+        }
         for (job, turn) in self.jobs.iter().zip(&turns).filter(|(_, turn)| turn.state != CallState::Waiting) {
             if turn.state == CallState::Registered && self.urgency == Urgency::Live {
                 let took = clock::now() - job.stored.call.ended_at;

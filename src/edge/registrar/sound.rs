@@ -24,6 +24,10 @@ use crate::{
 /// that stands in the CRM without its recording cannot get it later.
 const MENDING: TimeDelta = TimeDelta::hours(1);
 
+/// Asterisk closes files moments after the call: so long after its end they are looked at again and again.
+const CLOSING: TimeDelta = TimeDelta::seconds(6);
+/// How often.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
 /// A conversion that goes on whoever waits for it.
 pub(super) type Conversion = Shared<BoxFuture<'static, Result<Mp3, Reason>>>;
 
@@ -34,6 +38,8 @@ pub(super) enum Sound {
     Link(String),
     /// There is nothing to hear; said when that is a pity.
     Without(Option<String>),
+    /// Its MP3 is being made, which takes long.
+    Converting,
     /// It may come yet.
     Later {
         /// What is waited for.
@@ -53,11 +59,7 @@ impl Registrar {
         }
         let conversion = self.conversion(stored);
         let Ok(converted) = tokio::time::timeout(patience, conversion).await else {
-            let reason = match self.parts.language {
-                Language::Ru => "запись разговора переводится в MP3",
-                Language::En => "the recording is being turned into MP3",
-            };
-            return Sound::Later { reason: reason.to_owned(), at: clock::now() + TimeDelta::seconds(5) };
+            return Sound::Converting;
         };
         lock(&self.conversions).remove(&stored.id);
         match converted {
@@ -93,7 +95,7 @@ impl Registrar {
         }))
     }
 
-    /// The running conversion of a call, or a new one; the lanes are woken when it is done.
+    /// The running conversion of a call, or a new one; when it is done the call is due.
     fn conversion(self: &Arc<Self>, stored: &StoredCall) -> Conversion {
         let mut conversions = lock(&self.conversions);
         if let Some(running) = conversions.get(&stored.id) {
@@ -102,8 +104,8 @@ impl Registrar {
         let registrar = Arc::clone(self);
         let call = Call { id: stored.id.clone(), ..stored.call.clone() };
         let task = tokio::spawn(async move {
-            let converted = registrar.parts.library.convert(&call, &tags(&call)).await;
-            registrar.wake_lanes();
+            let converted = registrar.convert(&call).await;
+            registrar.hurry(&[call.id]).await;
             converted
         });
         let conversion: Conversion = task
@@ -112,6 +114,39 @@ impl Registrar {
             .shared();
         conversions.insert(stored.id.clone(), conversion.clone());
         conversion
+    }
+}
+
+impl Registrar {
+    /// The MP3 of a call; a file that Asterisk is about to close is waited for.
+    async fn convert(&self, call: &Call) -> Result<Mp3, Reason> {
+        let tags = tags(call);
+        loop {
+            match self.parts.library.convert(call, &tags).await {
+                Err(reason) if reason.passes() && clock::now() < call.ended_at + CLOSING => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                converted => return converted,
+            }
+        }
+    }
+
+    /// Of calls that were just told to wait, those whose conversion ended meanwhile.
+    pub(super) fn converted_meanwhile<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Vec<String> {
+        let conversions = lock(&self.conversions);
+        let ended = |id: &&String| {
+            let running = conversions.get(*id);
+            running.is_some_and(|running| running.clone().now_or_never().is_some())
+        };
+        ids.filter(ended).cloned().collect()
+    }
+
+    /// These calls are due now.
+    pub(super) async fn hurry(&self, ids: &[String]) {
+        if let Err(error) = self.parts.store.hurry_calls(ids).await {
+            tracing::warn!(%error, "calls wait longer than they must");
+        }
+        self.wake_lanes();
     }
 }
 

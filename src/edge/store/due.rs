@@ -126,6 +126,19 @@ impl Store {
         Ok(())
     }
 
+    /// What these calls waited for has come: those that wait are due now.
+    pub async fn hurry_calls(&self, ids: &[String]) -> Result<(), StoreError> {
+        let now = clock::now().timestamp();
+        with_connection!(self, |connection| {
+            let later = calls::table
+                .filter(calls::id.eq_any(ids))
+                .filter(calls::state.eq(CallState::Waiting.as_str()))
+                .filter(calls::next_at.gt(now));
+            diesel::update(later).set(calls::next_at.eq(now)).execute(connection).await?
+        });
+        Ok(())
+    }
+
     /// Makes a call due now, whatever its state; `false` when there is no such call.
     ///
     /// What already stands in the CRM stays: only what is missing is sent again.
