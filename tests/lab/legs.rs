@@ -19,6 +19,8 @@ pub(crate) struct Leg {
     pub(crate) began: Instant,
     /// When it was picked up.
     pub(crate) up: Option<Instant>,
+    /// The caller's name on the phone's display.
+    pub(crate) shown: String,
     /// When it ended, and Asterisk's word for why.
     pub(crate) gone: Option<(Instant, String)>,
 }
@@ -33,6 +35,7 @@ impl Leg {
             channel: None,
             began: Instant::now(),
             up: None,
+            shown: String::new(),
             gone: None,
         }
     }
@@ -61,6 +64,7 @@ pub(crate) fn legs(placed: &[Leg], events: &[Event]) -> Vec<Leg> {
                 channel: Some(event.get("Channel").to_owned()),
                 began: event.at,
                 up: None,
+                shown: event.get("FromName").to_owned(),
                 gone: None,
             });
         }

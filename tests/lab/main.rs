@@ -6,9 +6,12 @@
 mod ami;
 mod capture;
 mod crm;
+mod dialplan;
+mod gate;
 mod lab;
 mod latency;
 mod legs;
+mod names;
 mod play;
 mod reading;
 mod rows;
@@ -25,6 +28,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::{runtime::Runtime, sync::Mutex};
 
 use crate::{
+    dialplan::Waits,
     lab::Lane,
     latency::Latencies,
     scenario::{Scenario, Source},
@@ -59,7 +63,13 @@ fn main() -> ExitCode {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => return refused(&error.to_string()),
     };
-    let house = Arc::new(House { runtime, folder, stages: stages(&lanes), latencies: Latencies::default() });
+    let house = Arc::new(House {
+        runtime,
+        folder,
+        stages: stages(&lanes),
+        latencies: Latencies::default(),
+        waits: Waits::default(),
+    });
     let (trials, all) = house.trials(&sources, &lanes);
     let left_out = all - trials.len();
     // As many as there are: each waits for its lane's turn, so that no lane waits for another.
@@ -71,6 +81,7 @@ fn main() -> ExitCode {
     }
     let closed = house.close();
     println!("{}", house.latencies);
+    print!("{}", house.waits);
     if left_out > 0 {
         println!("{left_out} of {all} trials were not asked for; tests/lab/run --all plays them all");
     }
@@ -132,6 +143,7 @@ struct House {
     folder: PathBuf,
     stages: BTreeMap<String, Slot>,
     latencies: Latencies,
+    waits: Waits,
 }
 
 impl House {
@@ -179,7 +191,7 @@ impl House {
         }
         let Some((stage, _)) = slot else { return Err(Failure::Broken("no stage".to_owned())) };
         let fixture = std::env::var_os(CAPTURE).is_some();
-        let result = stage.run(scenario, &self.latencies, fixture).await;
+        let result = stage.run(scenario, &self.latencies, &self.waits, fixture).await;
         if let Err(Failure::Broken(_)) = &result {
             // The next scenario gets a fresh service.
             *slot = None;

@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use crate::{
     ami::{Ami, Event},
+    dialplan::Dialplan,
     lab::Lane,
     legs::{Leg, legs},
     scenario::Scenario,
@@ -53,6 +54,10 @@ pub(crate) struct Played {
     pub(crate) events: Vec<Event>,
     /// Channels that the PBX still had long after the last call.
     pub(crate) leak: Option<String>,
+    /// When phones began to ring, in seconds after the client's call; together means once.
+    pub(crate) rings: Vec<f64>,
+    /// What phones showed, and should not have.
+    pub(crate) shown: Vec<String>,
 }
 
 /// A scenario on a lane, while it plays.
@@ -69,6 +74,8 @@ pub(crate) struct Play<'a> {
     placed: Vec<Leg>,
     timeline: Vec<(f64, String)>,
     undo: Vec<Undo>,
+    dialplan: Dialplan<'a>,
+    shown: Vec<String>,
 }
 
 impl<'a> Play<'a> {
@@ -86,6 +93,8 @@ impl<'a> Play<'a> {
             placed: Vec::new(),
             timeline: Vec::new(),
             undo: Vec::new(),
+            dialplan: Dialplan::new(lane, service),
+            shown: Vec::new(),
         }
     }
 
@@ -105,12 +114,13 @@ impl<'a> Play<'a> {
             Ok(leak) => (Ok(()), leak),
             Err(why) => (Err(why), None),
         };
+        let (rings, shown) = (rings(&self.legs()), std::mem::take(&mut self.shown));
         let undone = self.take_back().await;
         let mut events = self.before;
         events.extend(self.pbx.since(self.pbx_mark));
         let undone = undone.map_err(Unplayable);
         let played = played.and(ended).and(undone);
-        (played, Played { timeline: self.timeline, events, leak })
+        (played, Played { timeline: self.timeline, events, leak, rings, shown })
     }
 
     fn tell(&mut self, what: &str) {
@@ -121,6 +131,9 @@ impl<'a> Play<'a> {
     /// What the scenario wants of the PBX before it begins.
     async fn prepare(&mut self, scenario: &Scenario) -> Result<(), String> {
         self.outside.ask(&[("Action", "DBDelTree"), ("Family", "phone")]).await.or_else(none_there)?;
+        if let Some(form) = scenario.asks {
+            self.dialplan.ship(form, self.pbx).await?;
+        }
         if let Some(options) = &scenario.record_options {
             self.set_global("RECORD_OPTIONS", options).await?;
         }
@@ -179,6 +192,8 @@ impl<'a> Play<'a> {
             Step::Clicks { extension, to, form } => self.clicks(extension, to, *form).await?,
             Step::Waits { seconds } => tokio::time::sleep(*seconds).await,
             Step::KillsThePbx => self.kill_the_pbx().await?,
+            Step::Perezvon(trouble) => self.dialplan.perform(trouble, self.pbx).await?,
+            Step::Sees { extension, name } => self.sees(extension, name).await?,
             Step::ReloadsCdr => {
                 self.pbx.command("module reload cdr").await?;
             }
@@ -325,6 +340,16 @@ impl<'a> Play<'a> {
         let what = format!("{} rings", party.number);
         let leg = self.until(PICK_UP, &what, |legs| newest(legs, party).cloned()).await?;
         self.stays(&leg, leg.began.max(now) + seconds).await
+    }
+
+    async fn sees(&mut self, extension: &str, name: &str) -> Result<(), Unplayable> {
+        let party = phone(extension);
+        let what = format!("{extension} rings");
+        let leg = self.until(PICK_UP, &what, |legs| newest(legs, &party).cloned()).await?;
+        if leg.shown != name {
+            self.shown.push(format!("{extension} shows “{}”, not “{name}”", leg.shown));
+        }
+        Ok(())
     }
 
     /// Nothing happens to the call until then.
@@ -511,7 +536,7 @@ impl<'a> Play<'a> {
 
     /// Everything as it was before.
     async fn take_back(&mut self) -> Result<(), String> {
-        let mut first = Ok(());
+        let mut first = self.dialplan.take_back(self.pbx).await;
         while let Some(undo) = self.undo.pop() {
             let undone = match undo {
                 Undo::Put { family, key, value } => self.put(&family, &key, &value).await,
@@ -545,6 +570,15 @@ fn family(when: Forward) -> &'static str {
 
 fn phone(extension: &str) -> Party {
     Party { number: extension.to_owned(), dialled: None }
+}
+
+/// When phones began to ring after the first call was placed; those that began together count once.
+fn rings(legs: &[Leg]) -> Vec<f64> {
+    let Some(placed) = legs.iter().find(|leg| leg.dialled.is_some()) else { return Vec::new() };
+    let own = legs.iter().filter(|leg| leg.dialled.is_none() && leg.number.len() < 4);
+    let mut rings: Vec<f64> = own.map(|leg| (leg.began - placed.began).as_secs_f64()).collect();
+    rings.dedup_by(|next, first| *next - *first < 0.5);
+    rings
 }
 
 fn newest<'a>(legs: &'a [Leg], party: &Party) -> Option<&'a Leg> {

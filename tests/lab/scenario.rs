@@ -11,6 +11,7 @@ use toml::{Spanned, Table, Value};
 
 use crate::{
     crm,
+    dialplan::Form,
     lab::Lane,
     script::{self, Line, Step},
     truth::{CdrAlone, Truth},
@@ -64,6 +65,10 @@ pub(crate) struct Scenario {
     pub(crate) record_options: Option<String>,
     /// Seconds that a talk may be told longer or shorter.
     pub(crate) slack: u32,
+    /// Its calls come in through the shipped dialplan, which asks so; none means the lane's own way.
+    pub(crate) asks: Option<Form>,
+    /// When phones begin to ring, in seconds after the client's call; none means nobody looks.
+    pub(crate) rings: Option<Vec<f64>>,
     /// How well CDR alone tells it.
     pub(crate) cdr_alone: Option<CdrAlone>,
     /// One for each call, as the lane's table says; the JSON form is the fixture's.
@@ -82,6 +87,10 @@ struct File {
     #[serde(default)]
     cdr_conf: BTreeMap<String, String>,
     record_options: Option<String>,
+    /// Played once for each.
+    #[serde(default)]
+    asks: Vec<Form>,
+    rings: Option<Rings>,
     cdr_alone: Option<CdrAlone>,
     slack: Option<u32>,
     /// By flavour, version or lane.
@@ -99,6 +108,23 @@ struct File {
     plain_16: Option<Tables>,
     #[serde(rename = "16-freepbx")]
     freepbx_16: Option<Tables>,
+}
+
+/// For all ways to ask, or for each its own.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rings {
+    All(Vec<f64>),
+    Each(BTreeMap<Form, Vec<f64>>),
+}
+
+impl Rings {
+    fn of(&self, form: Option<Form>) -> Option<Vec<f64>> {
+        match self {
+            Self::All(rings) => Some(rings.clone()),
+            Self::Each(rings) => rings.get(&form?).cloned(),
+        }
+    }
 }
 
 #[derive(Clone, Deserialize)]
@@ -151,7 +177,13 @@ pub(crate) fn all() -> Result<Vec<Source>, Fault> {
     };
     for group in list(&folder)?.into_iter().filter(|path| path.is_dir()) {
         for path in list(&group)?.into_iter().filter(|path| path.extension().is_some_and(|is| is == "toml")) {
-            found.push(Source::read(&path)?);
+            let source = Source::read(&path)?;
+            for form in source.file.asks.clone() {
+                found.push(Source::read(&path)?.asking(form));
+            }
+            if source.file.asks.is_empty() {
+                found.push(source);
+            }
         }
     }
     Ok(found)
@@ -169,9 +201,17 @@ pub(crate) struct Source {
     file: File,
     lines: Vec<Line>,
     truth_line: usize,
+    form: Option<Form>,
 }
 
 impl Source {
+    /// The same, asking so: a scenario of its own.
+    fn asking(mut self, form: Form) -> Self {
+        self.name = format!("{}::{}", self.name, form.as_str());
+        self.form = Some(form);
+        self
+    }
+
     fn read(path: &Path) -> Result<Self, Fault> {
         let text = fs::read_to_string(path).map_err(|error| Fault(format!("{}: {error}", path.display())))?;
         Self::parse(path, &text)
@@ -195,7 +235,7 @@ impl Source {
         };
         let name = format!("{}::{}", part(path.parent()), part(Some(path)));
         let truth_line = line_of(file.truth.span().start);
-        let source = Self { name, path: path.to_owned(), file, lines, truth_line };
+        let source = Self { name, path: path.to_owned(), file, lines, truth_line, form: None };
         for (version, flavour) in [(22, "plain"), (22, "freepbx"), (16, "plain"), (16, "freepbx")] {
             source.on(version, flavour)?;
         }
@@ -238,6 +278,8 @@ impl Source {
             cdr_conf: file.cdr_conf.clone(),
             record_options: file.record_options.clone(),
             slack: slack.unwrap_or(2),
+            asks: self.form,
+            rings: file.rings.as_ref().and_then(|rings| rings.of(self.form)),
             cdr_alone,
             truth,
         }))

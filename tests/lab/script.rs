@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::dialplan::{self, Trouble};
+
 /// One line of a script.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Line {
@@ -89,6 +91,10 @@ pub(crate) enum Step {
     KillsThePbx,
     /// `module reload cdr`.
     ReloadsCdr,
+    /// Something befalls Perezvon, until the scenario ends.
+    Perezvon(Trouble),
+    /// The phone rings, and shows this name.
+    Sees { extension: String, name: String },
 }
 
 /// Reads a script; a line that is no step is a fault with its number. `first` is the number of its first line.
@@ -123,6 +129,9 @@ impl Reader {
             ["wait", time] => Ok(Step::Waits { seconds: seconds(time)? }),
             ["kill", "the", "pbx"] => Ok(Step::KillsThePbx),
             ["reload", "cdr"] => Ok(Step::ReloadsCdr),
+            ["perezvon", rest @ ..] => dialplan::read(rest).map(Step::Perezvon).ok_or_else(|| {
+                "nothing of that kind befalls Perezvon; tests/lab/README.md lists it".to_owned()
+            }),
             ["click", from, "to", to, "as", form] => Ok(Step::Clicks {
                 extension: extension(from)?,
                 to: dialled(to)?,
@@ -214,6 +223,9 @@ fn of_number(who: &str, words: &[&str]) -> Result<Step, String> {
         ["consults", to] => Ok(Step::Consults { extension: extension(who)?, to: dialled(to)? }),
         ["joins"] => Ok(Step::Joins { extension: extension(who)? }),
         ["cancels"] => Ok(Step::Cancels { extension: extension(who)? }),
+        ["sees", name @ ..] if !name.is_empty() => {
+            Ok(Step::Sees { extension: extension(who)?, name: name.join(" ") })
+        }
         words => of_party(Party { number, dialled: None }, words),
     }
 }

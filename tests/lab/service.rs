@@ -37,6 +37,7 @@ pub(crate) struct Service {
     client: reqwest::Client,
     base: String,
     child: Mutex<Option<Child>>,
+    config: PathBuf,
     log: PathBuf,
 }
 
@@ -66,7 +67,8 @@ impl Service {
             default_user: ids[0],
             client: reqwest::Client::new(),
             base: format!("http://{}:8573", lane.perezvon),
-            child: Mutex::new(Some(spawn(&config, &log)?)),
+            child: Mutex::new(Some(spawn(&config, &log, &[])?)),
+            config,
             log,
         };
         service.subscribe().await?;
@@ -85,6 +87,32 @@ impl Service {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(ended) => Err(format!("perezvon serve ended with {ended:?}; {}", self.end_of_log())),
             Err(_) => Err(format!("perezvon serve did not stop within 12 s; {}", self.end_of_log())),
+        }
+    }
+
+    /// Starts it again with what it had, and with further variables in its environment.
+    pub(crate) async fn restart(&self, more: &[(&str, &str)]) -> Result<(), String> {
+        let child = spawn(&self.config, &self.log, more)?;
+        *self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(child);
+        self.ready().await
+    }
+
+    /// Whether somebody stopped it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_none()
+    }
+
+    /// `kill SIGNAL` of its process.
+    pub(crate) async fn signal(&self, signal: &str) -> Result<(), String> {
+        let id = {
+            let child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            child.as_ref().and_then(Child::id)
+        };
+        let pid = id.ok_or_else(|| "perezvon serve was stopped".to_owned())?.to_string();
+        let told = Command::new("kill").args([signal, &pid]).status().await;
+        match told.map_err(|error| format!("kill: {error}"))?.success() {
+            true => Ok(()),
+            false => Err(format!("kill {signal} {pid} failed")),
         }
     }
 
@@ -226,9 +254,9 @@ impl Service {
     }
 }
 
-fn spawn(config: &Path, log: &Path) -> Result<Child, String> {
+fn spawn(config: &Path, log: &Path, more: &[(&str, &str)]) -> Result<Child, String> {
     let fault = |error: std::io::Error| format!("perezvon serve: {error}");
-    let out = File::create(log).map_err(fault)?;
+    let out = File::options().create(true).append(true).open(log).map_err(fault)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_perezvon"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PEREZVON_")) {
         command.env_remove(name);
@@ -237,6 +265,7 @@ fn spawn(config: &Path, log: &Path) -> Result<Child, String> {
         .args(["serve", "--config"])
         .arg(config)
         .env("RUST_LOG", "info,perezvon=debug")
+        .envs(more.iter().copied())
         .stdin(Stdio::null())
         .stdout(out.try_clone().map_err(fault)?)
         .stderr(out)

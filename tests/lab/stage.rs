@@ -18,6 +18,7 @@ use crate::{
     ami::Ami,
     capture::{self, Capture},
     crm::{self, Before, Fate},
+    dialplan::{Waits, ring_faults},
     lab::Lane,
     latency::{Latencies, Watch},
     play::{Play, Played, Unplayable},
@@ -103,6 +104,7 @@ impl Stage {
         &mut self,
         scenario: &Scenario,
         latencies: &Latencies,
+        waits: &Waits,
         fixture: bool,
     ) -> Result<(), Failure> {
         let late = self.late_faults().await;
@@ -144,7 +146,11 @@ impl Stage {
         }
         let mut found = late;
         found.extend(self.story_faults(scenario, &seen, &calls, began - TimeDelta::seconds(5)).await);
-        found.extend(played.leak.iter().cloned());
+        found.extend(played.leak.iter().chain(&played.shown).cloned());
+        if let Some(wanted) = &scenario.rings {
+            waits.add(&format!("{}::{}", self.lane.name, scenario.name), &played.rings);
+            found.extend(ring_faults(wanted, &played.rings));
+        }
         found.extend(self.service_faults(scenario, &before, &seen, &calls).await);
         self.service.check_alive().map_err(Failure::Broken)?;
         let after = Before::of(&self.service).await.map_err(Failure::Broken)?;

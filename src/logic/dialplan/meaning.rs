@@ -12,8 +12,10 @@ const CONTEXTS: [(&str, &str); 7] = [
 ];
 
 /// Context (empty: any), piece of the line → key; the first that fits.
-const LINES: [(&str, &str, &str); 46] = [
-    ("from-trunk-perezvon", "s,1,Gosub(perezvon-responsible", "dialplan.line.no_did"),
+const LINES: [(&str, &str, &str); 45] = [
+    ("from-trunk-perezvon", "s,1,Set(__DIRECTION", "dialplan.line.no_did"),
+    ("from-trunk-perezvon", "__FROM_DID", "dialplan.line.from_did"),
+    ("from-trunk-perezvon", "__DIRECTION", "dialplan.line.direction"),
     ("from-trunk-perezvon", "Gosub(perezvon-responsible", "dialplan.line.ring_first"),
     ("from-trunk-perezvon", "Goto(from-trunk,", "dialplan.line.go_on"),
     ("from-trunk-perezvon", "include => from-trunk", "dialplan.line.include"),
@@ -27,9 +29,6 @@ const LINES: [(&str, &str, &str); 46] = [
     ("perezvon-responsible", "Gosub(perezvon,", "dialplan.line.ask"),
     ("perezvon-responsible", "${CRM_EXTEN}\" = \"\"", "dialplan.line.nobody"),
     ("perezvon-responsible", "EXTENSION_STATE", "dialplan.line.not_free"),
-    ("perezvon-responsible", "CDR(did)", "dialplan.line.did"),
-    ("perezvon-responsible", "__FROM_DID", "dialplan.line.from_did"),
-    ("perezvon-responsible", "__DIRECTION", "dialplan.line.direction"),
     ("perezvon-responsible", "Dial(Local/", "dialplan.line.ring_freepbx"),
     ("perezvon-responsible", "Return()", "dialplan.line.come_back"),
     ("perezvon-phone", "__NODEST", "dialplan.line.no_destination"),
