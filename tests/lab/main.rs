@@ -195,6 +195,11 @@ impl House {
         if let Err(Failure::Broken(_)) = &result {
             // The next scenario gets a fresh service.
             *slot = None;
+        } else if scenario.kills_the_pbx() {
+            // Of calls that died with it the service may tell at any time; the next scenario is to hear nothing of them.
+            let closed = stage.close().await;
+            *slot = None;
+            return result.and(closed.map_err(Failure::Broken));
         }
         result
     }

@@ -237,7 +237,7 @@ impl Service {
                 let well = |part: &str| said["parts"][part]["health"] == "ok";
                 let walked =
                     !said["parts"]["directory"]["text"].as_str().unwrap_or("first").starts_with("first");
-                if well("pbx") && well("amocrm") && well("agi") && well("directory") && walked {
+                if ["pbx", "ami", "amocrm", "agi", "directory"].into_iter().all(well) && walked {
                     return Ok(());
                 }
             }
