@@ -14,7 +14,7 @@ mod walk;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
-        atomic::{AtomicI64, AtomicU64},
+        atomic::AtomicI64,
     },
     time::Duration,
 };
@@ -23,6 +23,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use self::{
+    follow::Turn,
     live::Live,
     people::People,
     sync::{Places, Round},
@@ -65,10 +66,7 @@ pub struct Directory {
     /// What webhooks named.
     queued: Mutex<Changed>,
     hooked: Notify,
-    /// One catch-up at a time; how many have begun, and which of them was the last to end well.
-    turn: tokio::sync::Mutex<()>,
-    begun: AtomicU64,
-    ended: AtomicU64,
+    turns: [Turn; 3],
     /// Unix milliseconds; 0 means never.
     complete_until: AtomicI64,
 }
@@ -112,9 +110,7 @@ impl Directory {
             round: Mutex::default(),
             queued: Mutex::default(),
             hooked: Notify::new(),
-            turn: tokio::sync::Mutex::new(()),
-            begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
+            turns: <[Turn; 3]>::default(),
             complete_until: AtomicI64::new(0),
         }
     }

@@ -171,6 +171,39 @@ async fn a_quiet_catch_up_costs_three_requests_and_is_shared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn before_a_card_is_made_two_requests_tell_what_bears_on_it() {
+    let office = Office::open().await;
+    let anna = office.contact("Анна", "+79161234567");
+    office.sync().await;
+    let [known, stranger] = [number("+79161234567"), number("+79161234568")];
+    let on = |phones: Vec<Phone>| {
+        let directory = office.directory.clone();
+        office.handle.forget_requests();
+        async move {
+            let phones: Vec<&Phone> = phones.iter().collect();
+            assert!(directory.catch_up_on(&phones, Urgency::Live).await.unwrap());
+        }
+    };
+    on(vec![known.clone()]).await;
+    assert_eq!(office.handle.request_count(), 2, "leads, contacts");
+    on(vec![stranger.clone()]).await;
+    assert_eq!(office.handle.request_count(), 2, "contacts, companies");
+    on(vec![known.clone(), stranger.clone()]).await;
+    assert_eq!(office.handle.request_count(), 3);
+    on(Vec::new()).await;
+    assert_eq!(office.handle.request_count(), 0);
+
+    // By hand, a moment ago: a lead for the one, a company with a lead for the other.
+    let lead = office.lead(anna);
+    on(vec![known.clone()]).await;
+    assert_eq!(office.directory.find(&known).unwrap().leads[0].id, lead);
+    let company = office.handle.add_contact(Kind::Company, "ООО Ромашка", &["+79161234568"], office.user());
+    on(vec![stranger.clone()]).await;
+    assert_eq!(office.directory.find(&stranger).unwrap().id, company);
+    assert_eq!(office.handle.request_count(), 3, "and its leads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_deleted_or_merged_is_noticed_by_the_slow_round() {
     let office = Office::on(sqlite_store().await, Options { seed_contacts: 300, ..Options::default() }).await;
     let gone = office.contact("Ушедший", "+79161234567");

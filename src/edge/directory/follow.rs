@@ -1,9 +1,14 @@
 //! What changed since the last time.
 
-use std::sync::atomic::Ordering;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use chrono::{DateTime, Utc};
+use futures::future::try_join_all;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::{
     Directory,
@@ -21,6 +26,7 @@ use crate::{
             request::{Request, Urgency},
         },
         directory::EntityKind,
+        phone::Phone,
     },
 };
 
@@ -29,31 +35,78 @@ const OVERLAP: i64 = 30;
 /// The most cards that one page makes us doubt.
 const MOST_DOUBTS: usize = 100;
 
+/// Of a stream: one reader at a time; how many readings have begun, and which of them was the last to end well.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    lock: Mutex<()>,
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
 impl Directory {
-    /// Reads, now, all that changed in the CRM since the last sync (contacts, companies, open leads): before
-    /// contacts or leads are created, so that one made by hand seconds ago is not doubled. Callers that come while
-    /// one runs share the next one. Gives [`Self::complete_until`] after it, none before the first full sync.
+    /// Reads, now, all that changed in the CRM since the last sync (contacts, companies, open leads). Callers that come
+    /// while one runs share the next one. Gives [`Self::complete_until`] after it, none before the first full sync.
     pub async fn catch_up(&self, urgency: Urgency) -> Result<Option<DateTime<Utc>>, Failure> {
-        let arrived = self.begun.load(Ordering::Acquire);
-        let _turn = self.turn.lock().await;
-        if self.ended.load(Ordering::Acquire) > arrived || !self.has_walked() {
+        if !self.has_walked() {
             return Ok(self.complete_until());
         }
-        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        let began = clock::now();
+        let (began, arrived) = (clock::now(), self.readings());
         // Leads first: a contact that tells its leads finds them here.
-        for stream in [Stream::Leads, Stream::Contacts, Stream::Companies] {
-            self.follow(stream, urgency).await?;
+        for stream in Stream::ALL.into_iter().rev() {
+            self.follow(stream, &arrived, urgency).await?;
         }
-        self.ended.store(number, Ordering::Release);
         self.complete_until.store(began.timestamp_millis(), Ordering::Release);
         metrics::gauge!("perezvon_directory_synced_timestamp_seconds").set(began.timestamp() as f64);
         Ok(self.complete_until())
     }
 
-    /// Everything of a stream that changed since its place. The next page begins at the last time seen instead of
-    /// being numbered: an item that changes meanwhile moves to the end, and shifts nothing past us.
-    async fn follow(&self, stream: Stream, urgency: Urgency) -> Result<(), Failure> {
+    /// The same for some clients, before contacts or leads are created for them, so that one made by hand seconds ago is
+    /// not doubled: a stranger may have come as a contact or a company, a known one may have got a lead. Gives whether it
+    /// was possible: not before the first full sync.
+    pub async fn catch_up_on(&self, phones: &[&Phone], urgency: Urgency) -> Result<bool, Failure> {
+        if !self.has_walked() {
+            return Ok(false);
+        }
+        let (mut read, arrived) = (BTreeSet::new(), self.readings());
+        loop {
+            let wanted = phones.iter().flat_map(|phone| match self.find(phone) {
+                None => [Stream::Contacts, Stream::Companies],
+                Some(known) => [Stream::Leads, Stream::of(known.kind)],
+            });
+            let now: BTreeSet<Stream> = wanted.filter(|stream| !read.contains(stream)).collect();
+            if now.is_empty() {
+                return Ok(true);
+            }
+            if now.contains(&Stream::Leads) {
+                self.follow(Stream::Leads, &arrived, urgency).await?;
+            }
+            let cards = now.iter().filter(|stream| **stream != Stream::Leads);
+            try_join_all(cards.map(|stream| self.follow(*stream, &arrived, urgency))).await?;
+            read.extend(now);
+        }
+    }
+
+    /// How many readings of each stream have begun.
+    fn readings(&self) -> [u64; 3] {
+        self.turns.each_ref().map(|turn| turn.begun.load(Ordering::Acquire))
+    }
+
+    /// Everything of a stream that changed since its place; a reading that began after we arrived does as well.
+    async fn follow(&self, stream: Stream, arrived: &[u64; 3], urgency: Urgency) -> Result<(), Failure> {
+        let turn = &self.turns[stream as usize];
+        let _lock = turn.lock.lock().await;
+        if turn.ended.load(Ordering::Acquire) > arrived[stream as usize] {
+            return Ok(());
+        }
+        let number = turn.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        self.read_on(stream, urgency).await?;
+        turn.ended.store(number, Ordering::Release);
+        Ok(())
+    }
+
+    /// The next page begins at the last time seen instead of being numbered: an item that changes meanwhile moves to
+    /// the end, and shifts nothing past us.
+    async fn read_on(&self, stream: Stream, urgency: Urgency) -> Result<(), Failure> {
         let Some(Place::Following(place)) = self.places().get(&stream).cloned() else { return Ok(()) };
         let (mut from, mut page, mut limit, mut newest) = (place - OVERLAP, 1u64, 250u64, place);
         loop {

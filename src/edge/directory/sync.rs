@@ -44,7 +44,14 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    const ALL: [Self; 3] = [Self::Contacts, Self::Companies, Self::Leads];
+    pub(super) const ALL: [Self; 3] = [Self::Contacts, Self::Companies, Self::Leads];
+
+    pub(super) const fn of(kind: EntityKind) -> Self {
+        match kind {
+            EntityKind::Contact => Self::Contacts,
+            EntityKind::Company => Self::Companies,
+        }
+    }
 
     pub(super) const fn word(self) -> &'static str {
         match self {

@@ -33,8 +33,8 @@ const SEARCH: Duration = Duration::from_secs(15);
 const RECENT: TimeDelta = TimeDelta::minutes(15);
 
 impl Round<'_> {
-    /// Makes sure that nobody whom a plan would create is there already: by a catch-up of the directory, or, before its
-    /// first full sync, by searching each number; and by what our own calls made a moment ago.
+    /// Makes sure that nobody whom a plan would create is there already: by what changed in the CRM since the last
+    /// sync, or, before its first full one, by searching each number; and by what our own calls made a moment ago.
     pub(super) async fn know_clients(&mut self) -> Result<(), Stop> {
         let unsure: Vec<usize> = (0..self.jobs.len())
             .filter(|at| {
@@ -46,7 +46,8 @@ impl Round<'_> {
             return Ok(());
         }
         let directory = &self.registrar.parts.directory;
-        if directory.catch_up(self.urgency).await.map_err(Stop::Hold)?.is_none() {
+        let phones: Vec<&Phone> = unsure.iter().filter_map(|at| self.jobs[*at].phone.as_ref()).collect();
+        if !directory.catch_up_on(&phones, self.urgency).await.map_err(Stop::Hold)? {
             self.search(&unsure).await?;
         }
         self.recall(&unsure).await
