@@ -20,7 +20,7 @@ use crate::{
 /// One line of the doctor's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at: `settings`, `store`, `pbx`, `ami`, `agi`, `http`, `amocrm`, `employees`, `recordings`.
+    /// What was looked at: `settings`, `store`, `pbx`, `dialplan`, `ami`, `agi`, `http`, `amocrm`, `employees`, `recordings`.
     pub part: &'static str,
     /// How it is.
     pub health: Health,

@@ -331,7 +331,10 @@ fn both_questions_are_the_same_for_plain_asterisk_and_freepbx() {
     for name in ["perezvon", "agi-guard", "perezvon-curl"] {
         let lines = context("extensions_perezvon.conf", name);
         assert!(lines.len() > 4, "{name}");
-        assert_eq!(lines, context("extensions_custom.conf", name), "{name}");
+        // FreePBX's own AGI server holds 4573.
+        let freepbx = context("extensions_custom.conf", name).into_iter();
+        let freepbx: Vec<String> = freepbx.map(|line| line.replace("127.0.0.1:4574", "127.0.0.1")).collect();
+        assert_eq!(lines, freepbx, "{name}");
     }
 }
 

@@ -1,8 +1,12 @@
 //! The include file, as a page shows it, a browser saves it, and a command prints it.
 
-use perezvon::settings::{Language, Settings};
+use chrono::TimeDelta;
+use perezvon::{
+    edge::clock,
+    settings::{Language, Settings},
+};
 
-use crate::{commands::perezvon, harness::sqlite_store, pages::site};
+use crate::{commands::perezvon, desk::Desk, harness::sqlite_store, pages::site, poller::fixtures::fixture};
 
 fn elsewhere(settings: &mut Settings) {
     settings.agi.listen = "10.0.0.5:4580".parse().unwrap();
@@ -29,7 +33,7 @@ async fn the_page_shows_the_file_with_our_address_and_says_why_of_each_line() {
         assert!(page.contains("CURL(http://10.0.0.5:8580/route?${CRM_QUERY})"), "{page}");
         assert!(page.contains(own) && page.contains(&format!("perezvon dialplan {flavour}")), "{page}");
         assert!(page.contains("AGI has no time limit of its own") && !page.contains("dialplan."), "{page}");
-        assert!(!page.contains("4573"), "{page}");
+        assert!(!page.contains("agi://127.0.0.1") && !page.contains("http://127.0.0.1"), "{page}");
     }
     // An unknown one is the plain one.
     assert!(site.page("/dialplan?for=elastix").await.contains("perezvon dialplan plain"));
@@ -46,10 +50,11 @@ async fn the_page_says_what_would_keep_the_file_from_working() {
     })
     .await;
     let page = text_of(&site.page("/dialplan?for=freepbx").await);
-    for told in ["enabled = false", "FreePBX's own AGI server", "only hosts of <code>[agi] allow"] {
+    let of_the_port = "port 4573 belongs to FreePBX's own AGI server";
+    for told in ["enabled = false", of_the_port, "only hosts of <code>[agi] allow"] {
         assert!(page.contains(told), "{told} is not in {page}");
     }
-    assert!(!text_of(&site.page("/dialplan?for=issabel").await).contains("FreePBX's own AGI server"));
+    assert!(!text_of(&site.page("/dialplan?for=issabel").await).contains(of_the_port));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,4 +94,18 @@ fn the_command_warns_beside_the_file_and_takes_another_address() {
         "{file}"
     );
     assert_eq!(perezvon(folder.path(), &["dialplan", "elastix"]).status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_sees_in_the_rows_whether_the_dialplan_asks() {
+    let desk = Desk::set_up(&sqlite_store().await).await;
+    let said = |output: std::process::Output| String::from_utf8(output.stdout).unwrap();
+    assert!(said(desk.run(&["check"]).await).contains("no call was asked about"));
+    let mut rows = fixture("freepbx-17/inbound_missed", clock::now() - TimeDelta::minutes(3));
+    let mut watchdog = rows.cdr[0].clone();
+    watchdog.dstchannel = "Local/crm@agi-guard-0000000a;1".to_owned();
+    rows.cdr.insert(0, watchdog);
+    desk.write(&rows).await;
+    let told = said(desk.run(&["check"]).await);
+    assert!(told.contains("the dialplan asked about 1 call\n"), "{told}");
 }

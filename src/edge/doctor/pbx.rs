@@ -8,7 +8,7 @@ use crate::{
         clock,
         pbx_database::{PbxDatabase, PbxError, Remark, Schema},
     },
-    logic::call::{CallRows, group},
+    logic::call::{CallRows, group, was_asked_about},
     settings::Settings,
 };
 
@@ -30,13 +30,23 @@ async fn look(settings: &Settings, notes: &mut Notes<'_>) -> Result<(), PbxError
     zone(settings, &database, notes).await?;
     let now = clock::now();
     let calls: Vec<CallRows> = database.calls_between(now - TimeDelta::days(1), now).await?;
-    let calls = calls.into_iter().flat_map(group).count();
-    if calls == 0 {
+    let calls: Vec<CallRows> = calls.into_iter().flat_map(group).collect();
+    if calls.is_empty() {
         notes.warn("pbx", "check.no_calls", &[]);
     } else {
-        notes.ok("pbx", "check.calls", &[("n", &calls.to_string())]);
+        notes.ok("pbx", "check.calls", &[("n", &calls.len().to_string())]);
+        dialplan(settings, &calls, notes);
     }
     Ok(())
+}
+
+/// The watchdog of our dialplan leaves rows of its own. CURL() leaves none, so their lack is no fault.
+fn dialplan(settings: &Settings, calls: &[CallRows], notes: &mut Notes<'_>) {
+    match calls.iter().filter(|rows| was_asked_about(rows)).count() {
+        0 if settings.agi.enabled => notes.off("dialplan", "check.dialplan_silent", &[]),
+        0 => {}
+        asked => notes.ok("dialplan", "check.dialplan_asks", &[("n", &asked.to_string())]),
+    }
 }
 
 fn shape(schema: &Schema, notes: &mut Notes<'_>) {

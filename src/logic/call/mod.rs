@@ -41,3 +41,4 @@ pub use model::{
 pub use open::{OpenCalls, is_complete};
 pub use restart::Restarts;
 pub use rows::{CdrRow, CelRow};
+pub use story::was_asked_about;

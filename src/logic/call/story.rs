@@ -38,6 +38,12 @@ impl<'a> Story<'a> {
     }
 }
 
+/// Whether our dialplan's AGI watchdog left rows among these: the call was asked about.
+pub fn was_asked_about(rows: &CallRows) -> bool {
+    let watchdog = |name: &str| Name::parse(name).is_watchdog();
+    rows.cdr.iter().any(|row| watchdog(&row.dstchannel)) || rows.cel.iter().any(|row| watchdog(&row.channame))
+}
+
 /// The rows without those of the AGI watchdog, without doubles, in order.
 pub(super) fn clean(rows: &CallRows) -> CallRows {
     let watchdog = |name: &str| Name::parse(name).is_watchdog();
