@@ -1,7 +1,8 @@
-//! `perezvon calls`: calls of a period, straight from Asterisk's tables.
+//! `perezvon calls`: calls of a period, straight from Asterisk's tables; or one call, made fit for a bug report.
 
 use std::{
     io::{BufWriter, ErrorKind, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -25,11 +26,17 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Beginning: `2026-11-20`, `"2026-11-20 09:30"`, RFC 3339, `yesterday`, `2h` (ago)
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub from: String,
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, required_unless_present = "capture")]
+    pub from: Option<String>,
     /// End, the same forms or `now`
     #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
     pub to: String,
+    /// One call by its linkedid or any uniqueid in it: its rows without numbers and names, for a bug report
+    #[arg(long, value_name = "CALL", conflicts_with_all = ["from", "json"])]
+    pub capture: Option<String>,
+    /// Where the captured call is written, else standard output
+    #[arg(long, value_name = "FILE", requires = "capture")]
+    pub out: Option<PathBuf>,
 }
 
 /// A scan of a table without an index may take its time; a person is waiting and can stop it.
@@ -38,14 +45,18 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode, CliError> {
     let settings = global.settings()?;
+    if let Some(id) = &args.capture {
+        return block_on(capture(id, args.out.as_deref(), &settings));
+    }
+    let from = args.from.as_deref().unwrap_or_default();
     let zone = settings.pbx.timezone;
     let now = clock::now();
-    let from = moment(&args.from, now, zone).map_err(CliError::usage)?;
+    let from_time = moment(from, now, zone).map_err(CliError::usage)?;
     let to = moment(&args.to, now, zone).map_err(CliError::usage)?;
-    if from >= to {
-        return Err(CliError::usage(format!("--from {} is not before --to {}", args.from, args.to)));
+    if from_time >= to {
+        return Err(CliError::usage(format!("--from {from} is not before --to {}", args.to)));
     }
-    block_on(print(&settings, from, to, global.json))?;
+    block_on(print(&settings, from_time, to, global.json))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,6 +92,30 @@ async fn print(
     }
     written(out.flush())?;
     Ok(())
+}
+
+/// Writes one call down without anything private in it.
+async fn capture(id: &str, out: Option<&Path>, settings: &Settings) -> Result<ExitCode, CliError> {
+    let say = |key: &str, values: &[(&str, &str)]| text::say(settings.language(), key, values);
+    let database = PbxDatabase::connect(&settings.pbx).await?.with_patience(PATIENCE);
+    let Some(rows) = database.call_of(id).await? else {
+        return Err(CliError::failed(say("capture.unknown", &[("call", id)])));
+    };
+    let captured =
+        call::capture::capture(&rows, settings).map_err(|error| CliError::failed(error.to_string()))?;
+    if !captured.faithful {
+        eprintln!("perezvon: {}", say("capture.unfaithful", &[]));
+    }
+    let name = out.and_then(Path::file_stem).map_or_else(|| "captured".into(), |stem| stem.to_string_lossy());
+    let fixture = captured.fixture(&name, "", &say("capture.truth", &[]));
+    match out {
+        Some(path) => {
+            std::fs::write(path, fixture)?;
+            eprintln!("perezvon: {}", say("capture.written", &[("file", &path.display().to_string())]));
+        }
+        None => _ = written(std::io::stdout().lock().write_all(fixture.as_bytes()))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whether anybody still reads: `perezvon calls … | head` is no failure.

@@ -26,6 +26,8 @@ pub(super) struct Fixture {
     /// Seconds that a talk may be told longer or shorter.
     #[serde(default = "two")]
     pub(super) slack: u32,
+    /// Where it matters: the company's settings.
+    pub(super) settings: Option<Settings>,
     #[serde(flatten)]
     pub(super) rows: CallRows,
 }
@@ -46,6 +48,21 @@ fn truths<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Truth>, D::Error> {
         OneOrMany::One(truth) => vec![*truth],
         OneOrMany::Many(truths) => truths,
     })
+}
+
+impl Fixture {
+    /// What the company has set.
+    pub(super) fn context(&self) -> Context {
+        Context::from_settings(&self.settings.clone().unwrap_or_default()).unwrap()
+    }
+
+    /// Nothing set and everything set; a company that has its own settings is told by them alone.
+    pub(super) fn contexts(&self) -> Vec<Context> {
+        match self.settings {
+            Some(_) => vec![self.context()],
+            None => vec![context(), told_context(chrono_tz::Europe::Moscow)],
+        }
+    }
 }
 
 pub(super) fn context() -> Context {
@@ -99,7 +116,8 @@ pub(super) fn report(faults: Vec<String>) {
 fn every_call_comes_out_as_the_person_saw_it() {
     let mut all = Vec::new();
     for (path, fixture) in fixtures() {
-        let calls = calls_of(fixture.rows);
+        let context = fixture.context();
+        let calls = calls_in(fixture.rows, &context);
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let pbx = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
         all.extend(
@@ -124,7 +142,8 @@ fn written(calls: &[Call]) -> String {
 fn every_call_comes_out_as_reviewed() {
     let mut all = Vec::new();
     for (path, fixture) in fixtures() {
-        let told = written(&calls_of(fixture.rows));
+        let context = fixture.context();
+        let told = written(&calls_in(fixture.rows, &context));
         let reviewed = path.with_extension("call.json");
         if std::env::var_os("PEREZVON_REVIEW").is_some() {
             fs::write(&reviewed, &told).unwrap();
@@ -163,7 +182,8 @@ fn cdr_alone_tells_who_talked() {
             assert!(group(CallRows { cdr: fixture.rows.cdr, cel: Vec::new() }).is_empty(), "{name}");
             continue;
         };
-        let calls = calls_of(CallRows { cdr: fixture.rows.cdr, cel: Vec::new() });
+        let context = fixture.context();
+        let calls = calls_in(CallRows { cdr: fixture.rows.cdr, cel: Vec::new() }, &context);
         let pbx = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
         all.extend(
             faults(&calls, &fixture.truth, slack).into_iter().map(|fault| format!("{pbx}/{name}: {fault}")),
@@ -174,7 +194,8 @@ fn cdr_alone_tells_who_talked() {
 
 #[test]
 fn settings_change_no_call_of_the_corpus() {
-    for (path, fixture) in fixtures() {
+    // A company that needs its own settings needs them.
+    for (path, fixture) in fixtures().into_iter().filter(|(_, fixture)| fixture.settings.is_none()) {
         let told = calls_of(fixture.rows.clone());
         for zone in [chrono_tz::Europe::Moscow, chrono_tz::Asia::Vladivostok] {
             assert_eq!(told, calls_in(fixture.rows.clone(), &told_context(zone)), "{}", path.display());
@@ -189,11 +210,12 @@ fn a_cdr_without_linkedid_and_sequence_tells_the_same() {
     for (path, fixture) in fixtures() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let Some(slack) = by_cdr_alone(&name, &fixture) else { continue };
+        let context = fixture.context();
         let mut cdr = fixture.rows.cdr;
         for row in &mut cdr {
             (row.linkedid, row.sequence) = (String::new(), None);
         }
-        let mut calls = calls_of(CallRows { cdr, cel: Vec::new() });
+        let mut calls = calls_in(CallRows { cdr, cel: Vec::new() }, &context);
         // Nothing in such a table ties a consultation to the call.
         calls.truncate(fixture.truth.len());
         let found = faults(&calls, &fixture.truth, slack);

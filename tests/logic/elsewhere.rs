@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 use perezvon::logic::call::{CallRows, CdrRow, Context};
 
 use super::{
-    calls::{by_cdr_alone, calls_in, calls_of, context, fixtures, report, told_context},
+    calls::{by_cdr_alone, calls_in, fixtures, report},
     truth::faults,
 };
 
@@ -98,9 +98,9 @@ fn other_settings_of_the_pbx_tell_the_same_call() {
             }
             let by_cdr = by_cdr_alone(&file, &fixture);
             let mut full = fixture.rows.clone();
-            let told = calls_of(full.clone());
+            let told = calls_in(full.clone(), &fixture.context());
             change(&mut full);
-            for context in [context(), told_context(chrono_tz::Europe::Moscow)] {
+            for context in fixture.contexts() {
                 let calls = calls_in(full.clone(), &context);
                 let mut found = faults(&calls, &fixture.truth, fixture.slack);
                 for (call, told) in calls.iter().zip(&told) {
@@ -111,7 +111,7 @@ fn other_settings_of_the_pbx_tell_the_same_call() {
             }
             let Some(slack) = by_cdr.filter(|_| !full.cdr.is_empty()) else { continue };
             let alone = CallRows { cel: Vec::new(), ..full };
-            let found = faults(&calls_of(alone), &fixture.truth, slack);
+            let found = faults(&calls_in(alone, &fixture.context()), &fixture.truth, slack);
             all.extend(found.into_iter().map(|fault| format!("{what}, alone: {}: {fault}", path.display())));
         }
     }
@@ -169,7 +169,7 @@ fn calls_in_the_night_of_the_change_tell_the_same() {
             let unknown = ["four_hours_over_midnight", "killed_in_talk"].contains(&file.as_str());
             let known = if unknown { 1 } else { zones.len() };
             for zone in &zones[..known] {
-                let context = Context { timezone: *zone, ..context() };
+                let context = Context { timezone: *zone, ..fixture.context() };
                 let found = faults(&calls_in(rows.clone(), &context), &fixture.truth, fixture.slack);
                 all.extend(
                     found.into_iter().map(|fault| format!("{zone:?} {night:?}: {}: {fault}", path.display())),

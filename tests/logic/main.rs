@@ -4,6 +4,7 @@
 
 mod ami;
 mod calls;
+mod captures;
 mod dialogues;
 mod directory;
 mod elsewhere;

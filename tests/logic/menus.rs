@@ -6,7 +6,7 @@ use perezvon::logic::call::{
 };
 
 use super::{
-    calls::{calls_of, fixtures},
+    calls::{calls_in, fixtures},
     pbx::{CLIENT, IVAN, Pbx, only},
 };
 
@@ -173,7 +173,7 @@ fn a_number_that_was_dialled_into_a_menu_is_no_digit() {
 fn hiding_digits_changes_no_story() {
     let mut pressed = 0;
     for (path, fixture) in fixtures() {
-        let told = calls_of(fixture.rows.clone());
+        let told = calls_in(fixture.rows.clone(), &fixture.context());
         let hidden = read(fixture.rows.clone(), false);
         for mut call in told.clone() {
             let mut rows = fixture.rows.clone();
@@ -182,7 +182,7 @@ fn hiding_digits_changes_no_story() {
         }
         let mut expected = told;
         expected.iter_mut().flat_map(|call| &mut call.menus).for_each(|menu| menu.digits = None);
-        assert_eq!(calls_of(hidden.clone()), expected, "{}", path.display());
+        assert_eq!(calls_in(hidden.clone(), &fixture.context()), expected, "{}", path.display());
         assert!(hidden.cel.iter().all(|row| row.digit().is_none_or(|digit| digit == HIDDEN)));
         pressed += fixture.rows.cel.iter().filter(|row| row.eventtype == "DTMF").count();
     }

@@ -10,6 +10,7 @@ mod ami;
 mod amocrm;
 mod asterisk_ami;
 mod backfill;
+mod capture;
 mod commands;
 mod delivery_lab;
 mod demo;

@@ -84,6 +84,19 @@ impl PbxDatabase {
         self.closure(ids, around, rows).await
     }
 
+    /// All rows of the call that has this linkedid or uniqueid; none when there is no such call. An id without the second
+    /// a channel began in leads to no call.
+    pub async fn call_of(&self, id: &str) -> Result<Option<CallRows>, PbxError> {
+        let Some(began) = times::began(id) else { return Ok(None) };
+        let rows = self.rows_of(&[id.to_owned()], began).await?;
+        let is_its = |rows: &CallRows| {
+            let of_cel = rows.cel.iter().flat_map(|row| [&row.linkedid, &row.uniqueid]);
+            let of_cdr = rows.cdr.iter().flat_map(|row| [&row.linkedid, &row.uniqueid]);
+            of_cel.chain(of_cdr).any(|own| own == id)
+        };
+        Ok(call::group(rows).into_iter().find(is_its))
+    }
+
     /// All rows of these calls, and of the calls they share a channel with. `began`: when the call began, or before.
     pub async fn rows_of(&self, linkedids: &[String], began: DateTime<Utc>) -> Result<CallRows, PbxError> {
         let mut ids = Ids::default();

@@ -4,6 +4,7 @@
 
 mod archive;
 mod bridge;
+pub mod capture;
 mod cdr_only;
 mod cdr_talks;
 mod channel;
