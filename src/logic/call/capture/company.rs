@@ -22,7 +22,7 @@ impl Disguise<'_> {
         company.numbers.internal.clone_from(&settings.numbers.internal);
         company.numbers.replacements.clone_from(&settings.numbers.replacements);
         let seen = seen_in(self.rows);
-        let nobody = |user| Employee { user, name: String::new() };
+        let nobody = |user| Employee { user, name: String::new(), hours: None };
         for extension in settings.employees.keys().filter(|extension| seen.contains(extension.as_str())) {
             company.employees.insert(self.endpoint(extension), nobody(1));
         }
