@@ -111,6 +111,7 @@ impl Service {
         let pid = id.ok_or_else(|| "perezvon serve was stopped".to_owned())?.to_string();
         let told = Command::new("kill").args([signal, &pid]).status().await;
         match told.map_err(|error| format!("kill: {error}"))?.success() {
+            true if signal == "-STOP" => until_stopped(&pid).await,
             true => Ok(()),
             false => Err(format!("kill {signal} {pid} failed")),
         }
@@ -252,6 +253,24 @@ impl Service {
         let last = &lines[lines.len().saturating_sub(15)..];
         format!("the end of {}:\n{}", self.log.display(), last.join("\n"))
     }
+}
+
+/// A thread that waits for its turn on a busy machine stops when it gets it, some milliseconds later.
+async fn until_stopped(pid: &str) -> Result<(), String> {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("{pid}: {error}"))?;
+        // `PID (name) STATE …`
+        let stopped = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        if tasks.flatten().all(stopped) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Err(format!("process {pid} does not stop"))
 }
 
 fn spawn(config: &Path, log: &Path, more: &[(&str, &str)]) -> Result<Child, String> {
