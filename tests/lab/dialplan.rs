@@ -55,6 +55,8 @@ pub(crate) enum Trouble {
     /// `hagi://`: the first of two servers is stopped, or answers no SYN.
     FirstIsStopped,
     FirstIsOutOfReach,
+    /// The same, and the watchdog waits five seconds.
+    FirstIsOutOfReachWithPatience,
     /// Each answer of the CRM takes so long.
     SlowCrm(Duration),
 }
@@ -128,8 +130,15 @@ impl<'a> Dialplan<'a> {
                 self.service.restart(&[("PEREZVON__AGI__TRANSLITERATE", "true")]).await
             }
             Trouble::FirstIsStopped => self.two_servers(pbx).await,
-            Trouble::FirstIsOutOfReach => {
+            Trouble::FirstIsOutOfReach | Trouble::FirstIsOutOfReachWithPatience => {
                 self.gate = Some(Gate::swallowing(&self.other()).await?);
+                if *trouble == Trouble::FirstIsOutOfReachWithPatience {
+                    self.edit(
+                        self.shipped(),
+                        "Dial(Local/crm@agi-guard/n,2,g)",
+                        "Dial(Local/crm@agi-guard/n,5,g)",
+                    )?;
+                }
                 self.two_servers(pbx).await
             }
             Trouble::SlowCrm(delay) => {
@@ -257,6 +266,20 @@ pub(crate) fn read(words: &[&str]) -> Option<Trouble> {
         ["transliterates"] => Some(Trouble::Transliterates),
         ["has", "two", "servers,", "the", "first", "stopped"] => Some(Trouble::FirstIsStopped),
         ["has", "two", "servers,", "the", "first", "out", "of", "reach"] => Some(Trouble::FirstIsOutOfReach),
+        [
+            "has",
+            "two",
+            "servers,",
+            "the",
+            "first",
+            "out",
+            "of",
+            "reach,",
+            "the",
+            "watchdog",
+            "waits",
+            "5",
+        ] => Some(Trouble::FirstIsOutOfReachWithPatience),
         ["waits", time, "for", "the", "crm"] => {
             seconds(time).map(|time| Trouble::SlowCrm(Duration::from_secs_f64(time)))
         }
