@@ -29,18 +29,18 @@ static CALLS: LazyLock<BTreeMap<String, Vec<CallRows>>> = LazyLock::new(|| {
 });
 
 /// A row of either table.
-#[derive(Debug, Clone)]
-enum Row {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Row {
     Cdr(CdrRow),
     Cel(CelRow),
 }
 
-fn rows_of(calls: &CallRows) -> Vec<Row> {
+pub(super) fn rows_of(calls: &CallRows) -> Vec<Row> {
     let cel = calls.cel.iter().cloned().map(Row::Cel);
     calls.cdr.iter().cloned().map(Row::Cdr).chain(cel).collect()
 }
 
-fn collect(rows: impl IntoIterator<Item = Row>) -> CallRows {
+pub(super) fn collect(rows: impl IntoIterator<Item = Row>) -> CallRows {
     let mut calls = CallRows::default();
     for row in rows {
         match row {
@@ -51,7 +51,7 @@ fn collect(rows: impl IntoIterator<Item = Row>) -> CallRows {
     calls
 }
 
-fn told(rows: CallRows) -> Vec<Call> {
+pub(super) fn told(rows: CallRows) -> Vec<Call> {
     group(rows).iter().filter_map(|rows| fold(rows, &CONTEXT)).collect()
 }
 
@@ -85,7 +85,7 @@ fn epoch() -> DateTime<Utc> {
 }
 
 /// Pushes the rows in pieces, asking for finished calls in between; the last telling of each call counts.
-fn pushed(rows: Vec<Row>, cuts: &[Index], pause: i64) -> Vec<Call> {
+pub(super) fn pushed(rows: Vec<Row>, cuts: &[Index], pause: i64) -> Vec<Call> {
     let mut open = OpenCalls::new(Duration::from_secs(10), Duration::from_secs(8 * 3600));
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(rows.len().max(1))).collect();
     cuts.sort_unstable();

@@ -163,6 +163,11 @@ impl Lab {
         lab
     }
 
+    /// What the registrar is woken by.
+    pub(crate) fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
     /// Hands a call over, as the poller does.
     pub(crate) async fn put(&self, call: &Call) -> Put {
         let put = self.store.put_call(call, &rows(call)).await.unwrap();

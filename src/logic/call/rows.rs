@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::extra;
 
 /// One row of `cdr`: a leg that has ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CdrRow {
     /// START of the leg, `YYYY-MM-DD HH:MM:SS[.ffffff]`, local time of the PBX unless it writes UTC.
@@ -60,7 +60,7 @@ pub struct CdrRow {
 }
 
 /// One row of `cel`: one event of one channel.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CelRow {
     /// Insertion order.

@@ -130,17 +130,17 @@ impl Disguise<'_> {
             out.push_str(&self.text(&rest[..open]));
             let inside = &rest[open + 1..];
             let end = end_of_string(inside);
-            let (string, after) = (&inside[..end], inside.get(end + 1..));
+            let string = &inside[..end];
             out.push('"');
-            let is_key = after.is_some_and(|after| after.trim_start().starts_with(':'));
-            if is_key {
+            // A text that was cut says nothing to us, but maybe to others.
+            let Some(after) = inside.get(end + 1..) else { return out };
+            if key.is_empty() {
                 string.clone_into(&mut key);
                 out.push_str(&if asterisks { string.to_owned() } else { self.text(string) });
             } else {
                 out.push_str(&self.value(&key, string));
                 key.clear();
             }
-            let Some(after) = after else { return out };
             out.push('"');
             rest = after;
         }
@@ -155,7 +155,9 @@ impl Disguise<'_> {
             "extension" => self.number(value),
             "hangupsource" | "retriever" | "parker_dial_string" => self.channel(value),
             _ if key.ends_with("uniqueid") => self.id(value),
-            _ if key.ends_with("_name") || key.starts_with("local_") => self.channel(value),
+            _ if key.ends_with("_name") || key.ends_with("_channel") || key.starts_with("local_") => {
+                self.channel(value)
+            }
             _ => self.text(value),
         }
     }
