@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Words of the truth that its comparison knows, and those of the CRM (`crm::Note`).
-const TRUTH: [&str; 17] = [
+const TRUTH: [&str; 18] = [
     "direction",
     "client",
     "did",
@@ -32,6 +32,7 @@ const TRUTH: [&str; 17] = [
     "missed_at",
     "lost_after",
     "recording",
+    "heard",
     "responsible",
     "registered",
     "after_hours",

@@ -206,7 +206,7 @@ fn optional_seconds<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) 
 impl Call {
     /// The last employee or outside number that talked with the client.
     pub fn last_talked(&self) -> Option<&Conversation> {
-        self.conversations.iter().rfind(|conversation| conversation.accepted_at.is_some())
+        self.conversations.iter().filter(|one| one.accepted_at.is_some()).max_by_key(|one| one.accepted_at)
     }
 
     /// Menu after menu and where they led, `ivr-1 → ivr-2 (3) → 500`, with what was pressed in brackets; empty without
