@@ -102,11 +102,11 @@ impl Company<'_> {
     /// Who took part for the company: the last who talked; when nobody did, the last who was asked.
     pub(super) fn employee_of(&self, call: &Call) -> Option<u64> {
         let talked = call.last_talked().is_some();
-        call.conversations
-            .iter()
-            .rev()
-            .filter(|one| one.accepted_at.is_some() || !talked)
-            .find_map(|one| self.user_of(one))
+        let mut asked: Vec<_> =
+            call.conversations.iter().filter(|one| one.accepted_at.is_some() || !talked).collect();
+        // The last who picked up need not be the last whose phone rang: a client may join a talk that was there before.
+        asked.sort_by_key(|one| one.accepted_at);
+        asked.into_iter().rev().find_map(|one| self.user_of(one))
     }
 
     /// Who is to own what is made for a client that the CRM does not have.
