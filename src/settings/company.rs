@@ -73,7 +73,7 @@ enum EmployeeForm {
         #[serde(default)]
         name: String,
         #[serde(default)]
-        hours: Option<OwnHours>,
+        hours: Option<Box<OwnHours>>,
     },
 }
 
@@ -81,7 +81,9 @@ impl From<EmployeeForm> for Employee {
     fn from(form: EmployeeForm) -> Self {
         match form {
             EmployeeForm::Id(user) => Self::new(user, ""),
-            EmployeeForm::Table { user, name, hours } => Self { user, name, hours },
+            EmployeeForm::Table { user, name, hours } => {
+                Self { user, name, hours: hours.map(|hours| *hours) }
+            }
         }
     }
 }
