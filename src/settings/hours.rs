@@ -91,7 +91,7 @@ impl Shift {
 
 /// `9`, `09:30`, `24:00` → minutes after midnight.
 fn minute(text: &str) -> Option<u16> {
-    let (hour, minute) = text.trim().split_once(':').unwrap_or((text.trim(), "0"));
+    let (hour, minute) = text.trim().split_once(':').unwrap_or_else(|| (text.trim(), "0"));
     let number = |text: &str| {
         let fits = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         fits.then(|| text.parse::<u16>().ok()).flatten()
