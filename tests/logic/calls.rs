@@ -5,6 +5,7 @@
 //! `PEREZVON_REVIEW=1 cargo test --test logic calls` writes those anew, to be reviewed as a diff.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -237,4 +238,23 @@ fn cel_without_extra_tells_by_peers() {
             assert!(faults(&calls_of(rows), &fixture.truth, fixture.slack).is_empty(), "{}", path.display());
         }
     }
+}
+
+/// A parking lot keeps one bridge for all who wait in it.
+#[test]
+fn clients_parked_in_one_lot_are_not_one_call() {
+    let read = |name: &str| -> Fixture {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls/lab-22-plain").join(name);
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let lot = |rows: &CallRows| {
+        let waiting =
+            rows.cel.iter().map(|row| row.extra.clone()).filter(|extra| extra.contains("holding_bridge"));
+        waiting.collect::<BTreeSet<_>>()
+    };
+    let (mut rows, other) = (read("park_given_up.json").rows, read("park_taken_by_another.json").rows);
+    assert_eq!(lot(&rows), lot(&other), "captured one after the other, while the lot's bridge lived");
+    rows.cel.extend(other.cel);
+    rows.cdr.extend(other.cdr);
+    assert_eq!(calls_of(rows).len(), 2);
 }

@@ -109,7 +109,7 @@ fn every_fixture_is_captured_without_its_numbers_and_names_and_told_the_same() {
         let pairs = fixture.truth.iter().zip(original.iter().zip(&captured.told));
         let truths: Vec<Truth> =
             pairs.map(|(truth, (original, told))| disguised(truth, original, told)).collect();
-        for fault in faults(&captured.told, &truths, 2) {
+        for fault in faults(&captured.told, &truths, fixture.slack) {
             say(fault);
         }
     }

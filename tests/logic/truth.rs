@@ -104,7 +104,7 @@ fn faults_of(call: &Call, truth: &Truth, slack: u32) -> Vec<String> {
     for who in &truth.asked {
         check(
             &format!("{who} asked"),
-            call.conversations.iter().any(|talk| talk.party == *who).to_string(),
+            call.conversations.iter().any(|talk| talk.party == plus(who)).to_string(),
             "true".to_owned(),
         );
     }

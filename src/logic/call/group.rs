@@ -112,9 +112,11 @@ pub(super) fn call_of_each(cel: &[&CelRow], cdr: &[&CdrRow]) -> Vec<usize> {
     (0..cel.len() + cdr.len()).map(|index| joined.root(index)).collect()
 }
 
-/// Ids that only rows of the same call have: linkedids, channels, bridges.
+/// Ids that only rows of the same call have: linkedids, channels, bridges. In a holding bridge wait clients who never meet:
+/// a parking lot keeps one bridge for all of them (Asterisk 16 and 22).
 pub(super) fn cel_keys(row: &CelRow) -> impl Iterator<Item = &str> {
-    let bridges = ["bridge_id", "bridge1_id", "bridge2_id"].into_iter();
+    let waiting = extra::field(&row.extra, "bridge_technology") == Some("holding_bridge");
+    let bridges = ["bridge_id", "bridge1_id", "bridge2_id"].into_iter().filter(move |_| !waiting);
     let named = bridges.filter_map(|key| extra::field(&row.extra, key)).chain(extra::other_channels(row));
     [row.linkedid.as_str(), row.uniqueid.as_str()].into_iter().chain(named).filter(|key| !key.is_empty())
 }

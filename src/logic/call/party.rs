@@ -34,8 +34,12 @@ pub(super) fn party(story: &Story<'_>, index: usize) -> String {
 /// The channel that dialled this one: the CDR tells, else the Local pair that was made for its number.
 fn parent(story: &Story<'_>, index: usize) -> Option<usize> {
     let channel = &story.channels.all[index];
-    let told = story.legs.iter().find(|leg| leg.row.dstchannel == channel.name);
-    if let Some(parent) = told.and_then(|leg| story.channels.named(&leg.row.channel)) {
+    let told = || story.legs.iter().filter(|leg| leg.row.dstchannel == channel.name);
+    // When a Local pair was optimised away, the caller's own channel has a row with this one, too.
+    let by_pair = told().find(|leg| leg.row.channel.ends_with(";2"));
+    if let Some(parent) =
+        by_pair.or_else(|| told().next()).and_then(|leg| story.channels.named(&leg.row.channel))
+    {
         return Some(parent);
     }
     let number = channel.employee().map(str::to_owned).or_else(|| outbound_number(story, index));
@@ -145,6 +149,7 @@ pub(super) fn via(story: &Story<'_>, index: usize, party: &str) -> Option<String
             dialled.filter(|number| story.context.is_extension(number)).find(own)
         })
         .or_else(|| from_dialplan(story, &ancestors, index, party).filter(own))
+        .or_else(|| in_place_of(story, index).filter(own))
         .or_else(|| employee_of(story, party))
 }
 
@@ -212,6 +217,19 @@ fn from_dialplan(story: &Story<'_>, ancestors: &[usize], index: usize, party: &s
     };
     let extension = chain().find_map(dialled_from).or_else(|| chain().find_map(of_leg))?;
     (!rings_colleagues(story, extension)).then(|| extension.to_owned())
+}
+
+/// FreePBX goes from a busy or silent extension straight to its forward: the CDR stays with the extension, whose own phone
+/// had been rung in vain. (An extension that rings other phones only is another name of theirs.)
+fn in_place_of(story: &Story<'_>, index: usize) -> Option<String> {
+    let channel = &story.channels.all[index];
+    let leg = story.legs.iter().find(|leg| leg.row.dstchannel == channel.name)?;
+    let extension = leg.row.dst.as_str();
+    let in_vain = |phone: &Channel| {
+        let dialled = phone.born == Born::Dialed && phone.employee() == Some(extension);
+        dialled && phone.answered.is_none() && phone.end <= channel.start + MOMENT
+    };
+    story.channels.iter().any(|(_, phone)| in_vain(phone)).then(|| extension.to_owned())
 }
 
 /// Whether the dialplan dialled several extensions from this one, and not its own phone.

@@ -73,10 +73,16 @@ fn missed_at(legs: &Legs<'_>, talks: &[Talk]) -> MissedAt {
 }
 
 fn lost_after(legs: &Legs<'_>, talks: &[Talk]) -> Option<LostAfter> {
-    let last = talks.iter().filter(|talk| talk.accepted_at.is_some()).map(|talk| talk.ended_at).max()?;
+    let (last, accepted) = talks.iter().filter_map(|talk| Some((talk.ended_at, talk.accepted_at?))).max()?;
     let since = last - Duration::seconds(1);
     let own = legs.legs.iter().filter(|leg| legs.clients.contains(leg.row.channel.as_str()));
-    let later: Vec<&Leg<'_>> = own.filter(|leg| leg.start >= since && leg.end > last).collect();
+    // The row of a busy colleague, to whom the client was transferred, has no length.
+    let refused = |leg: &Leg<'_>| {
+        let row = leg.row;
+        !row.dstchannel.is_empty() && row.disposition != "ANSWERED" && leg.start > accepted
+    };
+    let later: Vec<&Leg<'_>> =
+        own.filter(|leg| leg.start >= since && (leg.end > last || refused(leg))).collect();
     // The `h` extension leaves a row without length.
     let newest = later.iter().filter(|leg| leg.end > leg.start).max_by_key(|leg| leg.start);
     if newest.is_some_and(|leg| ["Park", "ParkedCall"].contains(&leg.row.lastapp.as_str())) {
