@@ -199,7 +199,10 @@ impl House {
             // Of calls that died with it the service may tell at any time; the next scenario is to hear nothing of them.
             let closed = stage.close().await;
             *slot = None;
-            return result.and(closed.map_err(Failure::Broken));
+            return match closed {
+                Ok(()) => result,
+                Err(why) => result.and(Err(Failure::Broken(why))),
+            };
         }
         result
     }

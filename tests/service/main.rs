@@ -22,6 +22,7 @@ mod exactly_once;
 mod explain;
 mod fastagi;
 mod harness;
+mod late_rows;
 mod latency;
 mod pages;
 mod poller;
@@ -29,4 +30,7 @@ mod recordings;
 mod registrar;
 mod sandbox_amocrm;
 mod store;
+#[path = "../logic/switchboard.rs"]
+#[expect(dead_code, reason = "the fast tests need more of it")]
+mod switchboard;
 mod whole;

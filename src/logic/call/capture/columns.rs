@@ -128,6 +128,10 @@ impl Disguise<'_> {
         let (mut out, mut rest, mut key) = (String::new(), json, String::new());
         while let Some(open) = rest.find('"') {
             out.push_str(&self.text(&rest[..open]));
+            if rest[..open].contains(',') {
+                // The value before was no string.
+                key.clear();
+            }
             let inside = &rest[open + 1..];
             let end = end_of_string(inside);
             let string = &inside[..end];
