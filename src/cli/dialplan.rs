@@ -15,7 +15,7 @@ pub struct Args {
     /// Whose dialplan it goes into
     #[arg(value_name = "DIALPLAN", default_value = "plain", value_parser = ["plain", "freepbx", "issabel"])]
     dialplan: String,
-    /// Address at which Asterisk finds this machine [default: from [agi] and [http] listen]
+    /// Address at which Asterisk finds this machine [default: as `listen` of agi and http says]
     #[arg(long, value_name = "HOST")]
     address: Option<String>,
 }
