@@ -245,6 +245,16 @@ fn who_talked_last_owns_the_call() {
 }
 
 #[test]
+fn who_picked_up_last_owns_the_call_though_his_phone_rang_first() {
+    let mut there_before = talk("102", 0, 6);
+    there_before.accepted_at = there_before.accepted_at.map(|at| at + chrono::TimeDelta::seconds(20));
+    there_before.ended_at += chrono::TimeDelta::seconds(20);
+    let brought = call(Direction::Outbound, Outcome::Talked, vec![there_before, talk("101", 5, 4)]);
+    let (_, note) = note(&planned_for(&brought, None, &settings(), None));
+    assert_eq!((note.user, note.responsible), (Some(12), Some(12)));
+}
+
+#[test]
 fn of_a_missed_call_the_last_asked_is_named() {
     let (_, note) = note(&planned_for(&missed(), None, &settings(), None));
     assert_eq!((note.user, note.duration, note.status), (Some(12), 0, CallStatus::NoAnswer));
